@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/strong_id.h"
+#include "common/base/text.h"
+
+namespace moa {
+
+// A job's state as the store knows it: enough to list and to find unfinished jobs. The values are stored:
+// never renumber.
+enum class StoredState : int {
+  kQueued = 1,
+  kRunning = 2,
+  kSucceeded = 3,
+  kFailed = 4,
+  kCancelled = 5,
+};
+
+// One durable event: its number within the job and its serialised form, which the store does not read.
+struct StoredEvent {
+  uint64_t sequence = 0;
+  Text payload;
+};
+
+struct JobRow {
+  JobId id;
+  Tenant tenant;
+  std::string name;
+  StoredState state = StoredState::kQueued;
+  bool degraded = false;
+  absl::Time created;
+  absl::Time ended = absl::InfinitePast();  // InfinitePast until terminal
+};
+
+struct NewJob {
+  JobRow row;
+  std::string idempotency_key;  // "" for none; unique within the tenant
+  std::string request_hash;     // of the normalised job
+  Text spec;                    // serialised, not read by the store
+  StoredEvent accepted;         // sequence 1
+};
+
+// What became of an insert that did not fail.
+struct InsertOutcome {
+  JobId id;                  // the new job's, or the one that the idempotency key already named
+  bool existing = false;
+  bool same_request = true;  // false: the key belongs to a different job
+};
+
+// A further event of a job, with what it changes in the job's row.
+struct JobUpdate {
+  JobId id;
+  StoredEvent event;
+  std::optional<StoredState> state;  // terminal states also set `ended`
+  bool degraded = false;             // sets the flag; never clears it
+  absl::Time ended = absl::InfinitePast();
+};
+
+struct StoredJob {
+  JobRow row;
+  Text spec;
+  std::vector<StoredEvent> events;  // in sequence
+};
+
+struct JobQuery {
+  std::string tenant;               // "" for all
+  std::vector<StoredState> states;  // empty for all
+  size_t limit = 50;
+  // Jobs strictly older than this (created, id) pair, which is the last row of the page before.
+  std::optional<std::pair<absl::Time, JobId>> before;
+};
+
+// Durable jobs. Two implementations: sqlite/ (embedded) and, in a cluster, PostgreSQL.
+//
+// Writes are asynchronous, applied in the order in which they were given and committed in groups: one
+// fsync serves all that is waiting. A write's callback runs after its group is on disk, never before, and a
+// group's callbacks are handed over together (`CallbackRunner`), so that a loop is woken once a group.
+// Nothing later in the order is ever durable without what came before.
+//
+// When the disk refuses (full, I/O error), inserts fail with UNAVAILABLE and the reason: nothing was
+// accepted. Updates of accepted jobs are never failed: they are kept in order and tried again until the
+// disk takes them, and meanwhile Health() says what is wrong.
+//
+// Thread-safe. Reads block on the disk: not for a loop's thread.
+class JobStore {
+ public:
+  using Callback = absl::AnyInvocable<void()>;
+  // Runs a group's callbacks in order, on whichever thread it likes. Called on the writer's thread.
+  using CallbackRunner = std::function<void(std::vector<Callback>)>;
+
+  virtual ~JobStore() = default;
+
+  // A number larger than every one returned before for this store, durable before it is returned: fences off
+  // attempts of earlier owners. Blocks.
+  virtual absl::StatusOr<uint64_t> NextEpoch() = 0;
+
+  virtual void Insert(NewJob job,
+                      absl::AnyInvocable<void(absl::StatusOr<InsertOutcome>)> done) = 0;
+  virtual void Update(JobUpdate update, absl::AnyInvocable<void()> done) = 0;
+
+  // NOT_FOUND: no such job.
+  virtual absl::StatusOr<StoredJob> Read(const JobId& id) = 0;
+  // The job's events after `after_sequence`; NOT_FOUND: no such job.
+  virtual absl::StatusOr<std::vector<StoredEvent>> ReadEvents(const JobId& id,
+                                                              uint64_t after_sequence) = 0;
+  // Newest first, by (created, id).
+  virtual absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) = 0;
+  // Ids of the jobs that have no terminal record, oldest first.
+  virtual absl::StatusOr<std::vector<JobId>> ListUnfinished() = 0;
+
+  // OK while writes reach the disk; else what is wrong, for people and for readiness.
+  virtual absl::Status Health() const = 0;
+
+  // Writes accepted and not yet committed.
+  virtual size_t PendingWrites() const = 0;
+
+  // Commits what was given, runs its callbacks and refuses further writes. Blocks at most `timeout` when the
+  // disk does not take them; returns DEADLINE_EXCEEDED then. Idempotent.
+  virtual absl::Status Close(absl::Duration timeout) = 0;
+};
+
+}  // namespace moa
