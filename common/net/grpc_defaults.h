@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "absl/status/statusor.h"
+#include "common/net/address.h"
+
+namespace moa {
+
+// The largest message either side takes: a job or a prompt of several MiB and room to spare.
+inline constexpr int kMessageBytesMax = 64 << 20;
+
+// What every server of ours wants: no port shared with another process (gRPC's default lets two servers
+// bind one port), message sizes, keepalive, and tolerance for the clients' pings.
+void SetServerDefaults(grpc::ServerBuilder& builder);
+
+// What every channel of ours wants: reconnect after 100 ms to 2 s (gRPC's default backs off to 120 s),
+// keepalive while calls are open, message sizes.
+grpc::ChannelArguments ChannelDefaults();
+
+struct RunningServer {
+  std::unique_ptr<grpc::Server> server;
+  Address address;  // with the port that was bound
+};
+
+// Adds the listening port to `builder` and starts. Unavailable names the address when it cannot be bound
+// (taken, not of this host, no right).
+absl::StatusOr<RunningServer> StartServer(grpc::ServerBuilder& builder, const Address& address,
+                                          const std::shared_ptr<grpc::ServerCredentials>& credentials);
+
+}  // namespace moa
