@@ -15,7 +15,8 @@ namespace {
 constexpr char kCrockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr size_t kIdSize = 26;
 
-using Bits128 = unsigned __int128;
+// Not ISO C++, but both compilers have it; the keyword quiets -Wpedantic.
+__extension__ typedef unsigned __int128 Bits128;
 
 Bits128 RandomBits() {
   Bits128 bits = 0;
@@ -59,10 +60,10 @@ std::string NewTimeOrderedId(absl::Time wall) {
   return EncodeBits(sequence.Next(static_cast<uint64_t>(wall_ms)));
 }
 
-bool IsTimeOrderedId(const std::string& id) {
+bool IsTimeOrderedId(absl::string_view id) {
   // 26 characters hold 130 bits; the first may only use three of its five.
   return id.size() == kIdSize && id[0] <= '7' &&
-         id.find_first_not_of(kCrockford) == std::string::npos;
+         id.find_first_not_of(kCrockford) == absl::string_view::npos;
 }
 
 std::string RandomId() { return EncodeBits(RandomBits()); }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace moa {
@@ -13,7 +15,7 @@ namespace moa {
 std::string NewTimeOrderedId(absl::Time wall = absl::Now());
 
 // True for what NewTimeOrderedId could have made: 26 characters of the alphabet, in upper case.
-bool IsTimeOrderedId(const std::string& id);
+bool IsTimeOrderedId(absl::string_view id);
 
 // 128 random bits as 26 characters of the same alphabet: the id of a process or a connection. Thread-safe.
 std::string RandomId();

@@ -1,0 +1,7 @@
+#include "common/base/version.h"
+
+namespace moa {
+
+const char* MoaVersion() { return MOA_VERSION; }
+
+}  // namespace moa

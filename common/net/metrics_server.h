@@ -1,0 +1,55 @@
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace moa {
+
+class HttpServer;
+
+// The small HTTP listener that every program has, for scrapers and probes:
+//
+//   GET /metrics   the metrics in Prometheus's text format
+//   GET /healthz   200 while the process can answer at all
+//   GET /readyz    200, or 503 and the reason while the program should get no work
+//
+// It serves no secrets and takes no input, so it may listen beyond loopback without TLS.
+//
+//   MOA_ASSIGN_OR_RETURN(auto metrics, MetricsServer::Start({.listen = "127.0.0.1:9465",
+//                                                            .metrics = {registry}}));
+//   PrintListening("metrics", metrics->address());
+//
+// Owner: the composition root. Thread-safe. The functions and collectables in Options are called on its
+// thread, until it is destroyed.
+class MetricsServer {
+ public:
+  struct Options {
+    std::string listen = "127.0.0.1:0";
+    // Asked at every scrape, in this order; the process's own numbers (process_metrics.h) come last.
+    std::vector<std::shared_ptr<prometheus::Collectable>> metrics;
+    // OK: ready. Its message is shown otherwise. Absent: always ready.
+    std::function<absl::Status()> ready;
+  };
+
+  // Errors as HttpServer::Start's: they name the address.
+  static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(Options options);
+  ~MetricsServer();
+  MetricsServer(const MetricsServer&) = delete;
+  MetricsServer& operator=(const MetricsServer&) = delete;
+
+  // As bound: the port is a real one.
+  const std::string& address() const;
+
+ private:
+  explicit MetricsServer(std::unique_ptr<HttpServer> server);
+  const std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace moa
