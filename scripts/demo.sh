@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# demo.sh demo|up: a cluster on this machine (one coordinator, two workers and, without an API key, the
+# simulator), every port chosen by the kernel. `demo` runs two jobs in it and stops it; `up` leaves it
+# running until Ctrl-C. The programs must be built. State and logs: build/demo/.
+set -euo pipefail
+root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+. "$root/scripts/common.sh"
+bin=$root/build/release/bin
+run=$root/build/demo
+mode=$1
+
+names=()          # in the order of their start
+declare -A pids=()
+
+# start NAME PROGRAM ARGUMENT…: runs it in a session of its own, so that a terminal's Ctrl-C reaches this
+# script only, which then stops the programs in order. Should this script be killed, they get SIGTERM.
+start() {
+  local name=$1
+  shift
+  setsid setpriv --pdeathsig TERM -- "$bin/$1" "${@:2}" >"$run/$name.out" 2>"$run/$name.log" &
+  names+=("$name")
+  pids[$name]=$!
+}
+
+# address NAME KIND: waits for the line "KIND listening on HOST:PORT" of a program and prints the address.
+address() {
+  local name=$1 kind=$2 deadline=$((SECONDS + 20)) found
+  while :; do
+    found=$(sed -n "s/^$kind listening on //p" "$run/$name.log" | head -n 1)
+    if [[ -n $found ]]; then
+      printf '%s\n' "$found"
+      return 0
+    fi
+    kill -0 "${pids[$name]}" 2>/dev/null || break
+    ((SECONDS < deadline)) || break
+    sleep 0.02
+  done
+  say "$name did not start; its last words:"
+  tail -n 20 "$run/$name.log" >&2
+  return 1
+}
+
+# Stops what was started, the clients of a program before it, and fails when one did not end well.
+stop_all() {
+  local status=0 code name deadline i
+  for ((i = ${#names[@]} - 1; i >= 0; --i)); do
+    name=${names[i]}
+    kill -TERM "${pids[$name]}" 2>/dev/null || true
+    deadline=$((SECONDS + 40))
+    while kill -0 "${pids[$name]}" 2>/dev/null && ((SECONDS < deadline)); do sleep 0.02; done
+    kill -KILL "${pids[$name]}" 2>/dev/null || true
+    code=0
+    wait "${pids[$name]}" || code=$?
+    if ((code != 0)); then
+      say "$name ended with status $code; its last words:"
+      tail -n 20 "$run/$name.log" >&2
+      status=1
+    fi
+  done
+  names=()
+  return "$status"
+}
+
+finish() {
+  local status=$?
+  trap - EXIT
+  trap '' INT TERM
+  if ((${#names[@]})); then
+    stop_all || status=1
+    say "Everything is stopped."
+  fi
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+start_cluster() {
+  rm -rf "$run"
+  mkdir -p "$run"
+  local upstream=${CEREBRAS_BASE_URL:-https://api.cerebras.ai} key=${CEREBRAS_API_KEY:-} started worker
+  started=$(now)
+  if [[ -n $key ]]; then
+    say "CEREBRAS_API_KEY is set: the answers come from $upstream and cost tokens."
+  else
+    say "No CEREBRAS_API_KEY: the answers come from the simulator. They are made-up text at realistic speed"
+    say "and say nothing about quality. With a key: CEREBRAS_API_KEY=… ./dev $mode"
+    start simulator cerebras-sim --listen 127.0.0.1:0
+    upstream=$(address simulator http)
+    upstream=http://$upstream
+    key=any-key-will-do
+  fi
+  # Only the workers are given the key.
+  unset CEREBRAS_API_KEY
+  start coordinator moa-coordinator --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 \
+    --store "sqlite:$run/jobs.db"
+  MOA_COORDINATOR=$(address coordinator grpc)
+  export MOA_COORDINATOR
+  for worker in worker-1 worker-2; do
+    CEREBRAS_API_KEY=$key start "$worker" moa-worker --coordinator "$MOA_COORDINATOR" \
+      --base-url "$upstream" --slots 8 --metrics-listen 127.0.0.1:0
+  done
+  wait_for_workers 2
+  say "One coordinator on $MOA_COORDINATOR and two workers are up after $(since "$started")."
+}
+
+# Waits until so many workers have connected.
+wait_for_workers() {
+  local deadline=$((SECONDS + 20)) listed name
+  until listed=$("$bin/moactl" workers -o json 2>"$run/moactl.log") &&
+    (($(grep -o '"worker_id"' <<<"$listed" | wc -l) >= $1)); do
+    for name in "${names[@]}"; do
+      kill -0 "${pids[$name]}" 2>/dev/null || die "$name ended early: $(tail -n 5 "$run/$name.log")"
+    done
+    ((SECONDS < deadline)) || die "the workers did not connect; see build/demo/*.log"
+    sleep 0.02
+  done
+}
+
+# run_job TITLE ARGUMENT…: submits a job and shows its progress, its answer and where the time went.
+failed=0
+run_job() {
+  printf '\n=== %s\n\n' "$1"
+  "$bin/moactl" submit --watch "${@:2}" || {
+    say "This job did not succeed (status $?)."
+    failed=1
+  }
+}
+
+start_cluster
+"$bin/moactl" health
+if [[ $mode == up ]]; then
+  trap 'exit 0' INT TERM
+  cat >&2 <<TEXT
+
+The cluster runs until Ctrl-C. In another terminal:
+  export MOA_COORDINATOR=$MOA_COORDINATOR
+  build/release/bin/moactl submit --watch --preset moa --prompt "Why is the sky blue?"
+  build/release/bin/moactl submit --watch -f docs/examples/workshop.yaml
+  curl http://$(address coordinator metrics)/metrics
+Logs: build/demo/*.log
+TEXT
+  wait -n "${pids[@]}" || true
+  die "a program ended by itself; see build/demo/*.log"
+fi
+run_job "The workshop's job: three agents, two cycles, a main model" -f "$root/docs/examples/workshop.yaml"
+run_job "The preset 'moa': four agents and an aggregator" --preset moa \
+  --prompt "Plan an afternoon in San Francisco for two people who like books and hate queues."
+echo
+exit "$failed"
