@@ -1,4 +1,4 @@
-# Sourced by ./dev: building and running the tests.
+# Sourced by ./dev and tidy.sh after common.sh: building and running the tests.
 
 readonly presets=(release debug asan tsan clang)
 readonly programs=(moa-coordinator moa-worker moactl cerebras-sim)
@@ -74,6 +74,7 @@ verb_test() {
     esac
     shift
   done
+  need_packages build test
   build_preset "$preset"
 
   local -a ctest=(ctest --test-dir "$root/build/$preset" --parallel "$(jobs_count)"
