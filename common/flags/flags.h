@@ -31,11 +31,11 @@ namespace moa {
 class FlagSet {
  public:
   struct Program {
-    std::string name;
-    std::string description;  // the first lines of --help
-    std::string version;      // what --version prints after the name
+    std::string name = "";
+    std::string description = "";  // the first lines of --help
+    std::string version = "";      // what --version prints after the name
     std::string env_prefix = "MOA_";
-    std::string examples;  // printed after the flags; may be empty
+    std::string examples = "";  // printed after the flags; may be empty
   };
 
   explicit FlagSet(Program program);

@@ -11,7 +11,7 @@ namespace moa {
 
 // Where a program listens or dials: a host (an IPv4 or IPv6 address or a name) and a port. A value type.
 struct Address {
-  std::string host;  // an IPv6 address without its brackets
+  std::string host = "";  // an IPv6 address without its brackets
   uint16_t port = 0;
 
   // "127.0.0.1:7070", "[::1]:7070".

@@ -33,9 +33,9 @@ class MetricsServer {
   struct Options {
     std::string listen = "127.0.0.1:0";
     // Asked at every scrape, in this order; the process's own numbers (process_metrics.h) come last.
-    std::vector<std::shared_ptr<prometheus::Collectable>> metrics;
+    std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {};
     // OK: ready. Its message is shown otherwise. Absent: always ready.
-    std::function<absl::Status()> ready;
+    std::function<absl::Status()> ready = nullptr;
   };
 
   // Errors as HttpServer::Start's: they name the address.

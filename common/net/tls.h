@@ -13,18 +13,18 @@ namespace moa {
 
 // PEM files of a listener (--tls-cert, --tls-key, --tls-client-ca).
 struct ServerTlsFiles {
-  std::string cert;       // the chain, the server's own certificate first
-  std::string key;        // its private key, without a passphrase
-  std::string client_ca;  // when set, clients must show a certificate that this one signed
+  std::string cert = "";       // the chain, the server's own certificate first
+  std::string key = "";        // its private key, without a passphrase
+  std::string client_ca = "";  // when set, clients must show a certificate that this one signed
 
   bool empty() const { return cert.empty() && key.empty() && client_ca.empty(); }
 };
 
 // PEM files of a dialler (--tls-ca, --tls-cert, --tls-key).
 struct ClientTlsFiles {
-  std::string ca;    // who signed the servers' certificates; turns TLS on
-  std::string cert;  // shown to servers that ask for one
-  std::string key;
+  std::string ca = "";    // who signed the servers' certificates; turns TLS on
+  std::string cert = "";  // shown to servers that ask for one
+  std::string key = "";
 
   bool empty() const { return ca.empty() && cert.empty() && key.empty(); }
 };
