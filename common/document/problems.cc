@@ -1,5 +1,6 @@
 #include "common/document/problems.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,11 @@ std::string Problem::ToString() const {
 void Problems::Add(Problem problem) {
   ++total_;
   if (shown_.size() < kShownMax) shown_.push_back(std::move(problem));
+}
+
+void Problems::SortByLine() {
+  std::stable_sort(shown_.begin(), shown_.end(),
+                   [](const Problem& a, const Problem& b) { return a.line < b.line; });
 }
 
 std::string Problems::ToString() const {

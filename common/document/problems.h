@@ -22,7 +22,8 @@ struct Problem {
   std::string ToString() const;
 };
 
-// All mistakes found in a file, in the order in which they were found. Readers go on after a
+// All mistakes found in a file, in the order in which they were found or, once sorted,
+// of their lines. Readers go on after a
 // mistake where they can, so that a person mends a file once and not once per mistake. Bounded: the
 // first kShownMax are kept, the rest are counted.
 //
@@ -32,6 +33,8 @@ class Problems {
   static constexpr size_t kShownMax = 50;
 
   void Add(Problem problem);
+  // Puts those kept in the order of their lines, as a person goes through the file.
+  void SortByLine();
 
   bool empty() const { return total_ == 0; }
   // The first kShownMax.

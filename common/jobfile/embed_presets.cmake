@@ -1,0 +1,11 @@
+# Writes OUT, a C++ file that holds each of FILES as a string.
+set(text "// Made by embed_presets.cmake.\n#include \"common/jobfile/embedded_presets.h\"\n\n")
+string(APPEND text "namespace moa {\n\nconst std::vector<EmbeddedFile>& EmbeddedPresets() {\n")
+string(APPEND text "  static const std::vector<EmbeddedFile> files = {\n")
+foreach(path ${FILES})
+  get_filename_component(name ${path} NAME)
+  file(READ ${path} yaml)
+  string(APPEND text "      {\"${name}\", R\"MOA(${yaml})MOA\"},\n")
+endforeach()
+string(APPEND text "  };\n  return files;\n}\n\n}  // namespace moa\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,80 @@
+#include "common/jobfile/job_file.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/time/time.h"
+#include "common/document/field.h"
+#include "common/jobfile/conversation_fields.h"
+#include "common/jobfile/moa_fields.h"
+
+namespace moa {
+namespace {
+
+void ReadConversation(Mapping& m, v1::JobSpec& spec) {
+  const Field prompt = m["prompt"];
+  const Field messages = m["messages"];
+  if (prompt.present() && messages.present()) {
+    messages.Report("give prompt or messages, not both");
+  }
+  if (auto text = prompt.String()) {
+    if (text->empty()) prompt.Report("is empty");
+    v1::Message* message = spec.add_messages();
+    message->set_role(v1::ROLE_USER);
+    message->set_content(*std::move(text));
+  }
+  for (const Field& item : messages.Items()) *spec.add_messages() = ReadMessage(item);
+}
+
+}  // namespace
+
+v1::JobSpec ReadJobSpec(const Document& document, Problems& problems) {
+  v1::JobSpec spec;
+  Mapping m(Field::Root(document, problems));
+  if (auto v = m["name"].String()) spec.set_name(*v);
+  if (auto v = m["tenant"].String()) spec.set_tenant(*v);
+  ReadConversation(m, spec);
+  if (auto v = m["preset"].String()) spec.set_preset(*v);
+  if (const Field moa = m["moa"]; moa.present()) {
+    if (!spec.preset().empty()) moa.Report("give preset or moa, not both");
+    *spec.mutable_moa() = ReadMoa(moa);
+  }
+  for (const Field& tool : m["tools"].Items()) *spec.add_tools() = ReadTool(tool);
+  if (auto v = ReadToolChoice(m["tool_choice"])) *spec.mutable_tool_choice() = *v;
+  if (auto v = m["parallel_tool_calls"].Bool()) spec.set_parallel_tool_calls(*v);
+  if (auto v = m["deadline"].Duration()) {
+    absl::Duration rest;
+    spec.mutable_deadline()->set_seconds(absl::IDivDuration(*v, absl::Seconds(1), &rest));
+    spec.mutable_deadline()->set_nanos(static_cast<int32_t>(rest / absl::Nanoseconds(1)));
+  }
+  if (auto v = m["seed"].Unsigned()) spec.set_seed(*v);
+  m.ReportUnknown();
+  return spec;
+}
+
+std::optional<JobFile> ReadJobFile(absl::string_view text, absl::string_view file,
+                                   Problems& problems) {
+  const size_t total_before = problems.total();
+  std::optional<Document> document = ReadDocument(text, file, problems);
+  if (!document) return std::nullopt;
+  v1::JobSpec spec = ReadJobSpec(*document, problems);
+  if (problems.total() != total_before) {
+    problems.SortByLine();
+    return std::nullopt;
+  }
+  return JobFile{std::move(spec), *std::move(document)};
+}
+
+Problem JobFile::Locate(absl::string_view field, absl::string_view message) const {
+  std::string path(field);
+  if (absl::StartsWith(path, "messages") && document.root.Find("messages") == nullptr) {
+    path = "prompt";
+  }
+  const Node& node = document.Nearest(path);
+  const bool keyed = node.key_line > 0;
+  return {document.file, keyed ? node.key_line : node.line, keyed ? node.key_column : node.column,
+          std::move(path), std::string(message)};
+}
+
+}  // namespace moa

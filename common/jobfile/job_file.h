@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "common/document/document.h"
+#include "common/document/problems.h"
+#include "moa/v1/job.pb.h"
+
+namespace moa {
+
+// A job file, YAML or JSON, read into the message that the API takes. docs/job-file.md describes
+// the form for users; its field paths are those of v1::JobSpec, except that `prompt: TEXT` stands
+// for `messages: [{role: user, content: TEXT}]`.
+//
+//   Problems problems;
+//   std::optional<JobFile> job = ReadJobFile(text, "trip.yaml", problems);
+//   if (!job) std::cerr << problems.ToString();   // every mistake, with its line
+//
+// A value type.
+struct JobFile {
+  v1::JobSpec spec;
+  Document document;
+
+  // What the coordinator found wrong with `spec` at `field` ("moa.layers[0].agents[2].model"), with
+  // the line of the file that the field came from, or of the nearest one above it.
+  Problem Locate(absl::string_view field, absl::string_view message) const;
+};
+
+// Reports wrong types, missing fields and unknown fields, all of them; ranges, model names and
+// everything that depends on the coordinator are left to it. A prompt and a MoA may be missing,
+// because the command line can give them. Returns nullopt exactly when it added to `problems`.
+std::optional<JobFile> ReadJobFile(absl::string_view text, absl::string_view file,
+                                   Problems& problems);
+
+// As ReadJobFile, for a mapping inside of another document.
+v1::JobSpec ReadJobSpec(const Document& document, Problems& problems);
+
+}  // namespace moa

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "common/document/field.h"
+#include "moa/v1/job.pb.h"
+#include "moa/v1/moa.pb.h"
+
+namespace moa {
+
+// Reads the `moa` mapping of a job file or a preset: layers with their agents, and the aggregator.
+// Types, missing fields and unknown fields are reported; ranges and names are the coordinator's to
+// judge.
+v1::Moa ReadMoa(const Field& field);
+
+// Reads one preset: name, description, moa.
+v1::Preset ReadPreset(const Field& field);
+
+}  // namespace moa
