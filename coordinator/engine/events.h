@@ -12,22 +12,24 @@
 namespace moa {
 
 // ------------------------------------------------------------------------------------------------
-// Records: the job's durable history. A job's state is the fold of its records (JobMachine::Replay).
+// Records: the job's durable history. A job's state is the fold of its records
+// (JobMachine::Replay).
 
 // Result of one task, as stored and as shown.
 struct TaskResult {
   uint32_t task = 0;  // index in the plan
-  std::string model;
+  std::string model{};
   TaskState state = TaskState::kQueued;
-  Completion completion;  // when kSucceeded
-  Error error;            // when kFailed
+  Completion completion{};  // when kSucceeded
+  Error error{};            // when kFailed
   uint32_t attempts = 0;
-  absl::Duration queue;   // from ready to the dispatch of the last attempt
-  absl::Duration run;     // the last attempt
-  absl::Duration ttft;    // zero when the reply was not streamed
-  std::string worker;
-  // Tokens of attempts that failed after the provider had counted them; not part of completion.usage.
-  Usage wasted;
+  absl::Duration queue{};  // from ready to the dispatch of the last attempt
+  absl::Duration run{};    // the last attempt
+  absl::Duration ttft{};   // zero when the reply was not streamed
+  std::string worker{};
+  // Tokens of attempts that failed after the provider had counted them; not part of
+  // completion.usage.
+  Usage wasted{};
   friend bool operator==(const TaskResult&, const TaskResult&) = default;
 };
 
@@ -40,89 +42,92 @@ struct LayerStarted {
   friend bool operator==(const LayerStarted&, const LayerStarted&) = default;
 };
 struct TaskFinished {
-  TaskResult result;
+  TaskResult result{};
   friend bool operator==(const TaskFinished&, const TaskFinished&) = default;
 };
 struct JobDegraded {
   uint32_t stage = 0;
   uint32_t survivors = 0;
   uint32_t failed = 0;
-  std::string reason;
+  std::string reason{};
   friend bool operator==(const JobDegraded&, const JobDegraded&) = default;
 };
 struct JobEnded {
   JobState state = JobState::kFailed;
-  Error error;  // when not kSucceeded
-  absl::Duration latency;
-  absl::Duration critical_path;
-  JobUsage usage;
+  Error error{};  // when not kSucceeded
+  absl::Duration latency{};
+  absl::Duration critical_path{};
+  JobUsage usage{};
   friend bool operator==(const JobEnded&, const JobEnded&) = default;
 };
 
 struct Record {
   uint64_t sequence = 0;  // 1, 2, 3, … without gaps
-  absl::Time time;
-  std::variant<JobAccepted, LayerStarted, TaskFinished, JobDegraded, JobEnded> what;
+  absl::Time time{};
+  std::variant<JobAccepted, LayerStarted, TaskFinished, JobDegraded, JobEnded> what{};
   friend bool operator==(const Record&, const Record&) = default;
 };
 
 // ------------------------------------------------------------------------------------------------
 // Events: what happens to a job's attempts. Every one names its attempt; one that is not the task's
-// current attempt is stale: counted and dropped.
+// current attempt is stale: counted and dropped. So is an outcome before its dispatch, and
+// everything after the job's end.
 
 // The scheduler gave the queued attempt to a worker.
 struct AttemptDispatched {
-  AttemptRef ref;
-  std::string worker;
+  AttemptRef ref{};
+  std::string worker{};
 };
-// A worker holds this attempt from before a reconnect or restart, and its input is the task's. Takes the
-// place of the queued attempt. Dropped as stale when the task has ended or another attempt is running.
+// A worker holds this attempt from before a reconnect or restart, and its input is the task's.
+// Takes the place of the queued attempt. Dropped as stale when the task has ended, when another
+// attempt is running, and when this attempt's own failure was taken already (being lost with its
+// worker does not count as that).
 struct AttemptAdopted {
-  AttemptRef ref;  // possibly of an earlier epoch
-  std::string worker;
+  AttemptRef ref{};  // possibly of an earlier epoch
+  std::string worker{};
 };
 struct AttemptSucceeded {
-  AttemptRef ref;
-  Completion completion;
-  absl::Duration run;
-  absl::Duration ttft;
+  AttemptRef ref{};
+  Completion completion{};
+  absl::Duration run{};
+  absl::Duration ttft{};
 };
 struct AttemptFailed {
-  AttemptRef ref;
-  Error error;
+  AttemptRef ref{};
+  Error error{};
   bool retryable = false;
-  std::optional<absl::Duration> retry_after;
-  Usage usage;  // counted by the provider all the same
+  std::optional<absl::Duration> retry_after{};
+  Usage usage{};  // counted by the provider all the same
 };
 // Somebody wants the job to end.
 struct CancelRequested {
-  std::string reason;
+  std::string reason{};
 };
 
-using Event =
-    std::variant<AttemptDispatched, AttemptAdopted, AttemptSucceeded, AttemptFailed, CancelRequested>;
+using Event = std::variant<AttemptDispatched, AttemptAdopted, AttemptSucceeded, AttemptFailed,
+                           CancelRequested>;
 
 // ------------------------------------------------------------------------------------------------
 // Commands: what the runtime is to do, in order.
 
 // Ready to run: give it to a worker when the scheduler says so.
 struct EnqueueAttempt {
-  AttemptRef ref;
-  std::string model;
+  AttemptRef ref{};
+  std::string model{};
   uint32_t stages_left = 0;  // this one included: nearly finished jobs go first
 };
 // Not wanted any more and not dispatched: take it out of the queue.
 struct DequeueAttempt {
-  AttemptRef ref;
+  AttemptRef ref{};
 };
 // Not wanted any more and running: close its call.
 struct CancelAttempt {
-  AttemptRef ref;
+  AttemptRef ref{};
 };
-// Store this record (they are emitted in sequence) and show it to watchers. After a JobEnded there is no
-// further command.
+// Store this record (they are emitted in sequence) and show it to watchers. After a JobEnded there
+// is no further command.
 struct AppendRecord {
-  Record record;
+  Record record{};
 };
 
 using Command = std::variant<EnqueueAttempt, DequeueAttempt, CancelAttempt, AppendRecord>;

@@ -3,12 +3,15 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "coordinator/engine/events.h"
+#include "coordinator/engine/job_task.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/prompt.h"
 #include "coordinator/engine/retry_policy.h"
@@ -16,11 +19,11 @@
 
 namespace moa {
 
-// Runs one job: events in, ordered commands out. No clock, no threads, no I/O: whoever holds it says what
-// time it is and carries the commands out.
+// Runs one job: events in, ordered commands out. No clock, no threads, no I/O: whoever holds it
+// says what time it is and carries the commands out.
 //
-// A job's life is its records. A new job is one whose history is a single JobAccepted; a job taken up after
-// a crash has more. Both go the same way:
+// A job's life is its records. A new job is one whose history is a single JobAccepted; a job taken
+// up after a crash has more. Both go the same way:
 //
 //   JobMachine machine(id, plan, {.epoch = 7});
 //   for (const Record& record : history) MOA_RETURN_IF_ERROR(machine.Replay(record));
@@ -30,34 +33,26 @@ namespace moa {
 //   machine.Advance(now, &commands);          // when NextDeadline() has come
 //
 // Owner: the runtime. Externally synchronised (the coordinator's loop).
-// Invariants (CheckInvariants): stages run one after another; a task has at most one current attempt; a
-// record is emitted once and in sequence; after JobEnded nothing is queued, running or emitted.
+// Invariants (CheckInvariants): stages run one after another; a task has at most one current
+// attempt; a record is emitted once and in sequence; after JobEnded nothing is queued, running or
+// emitted.
 class JobMachine {
  public:
   struct Options {
-    uint64_t epoch = 1;          // of this owner; part of every attempt it makes
+    uint64_t epoch = 1;  // of this owner; part of every attempt it makes
     RetryPolicy retry;
     const ModelTable* models = nullptr;  // for cost; may be null; borrowed for the machine's life
   };
 
-  struct Task {
-    TaskState state = TaskState::kSkipped;  // until its stage starts
-    AttemptRef current;          // the attempt that is queued or running; attempt 0: waits for a retry
-    uint32_t attempts = 0;       // dispatched so far, this owner's and earlier ones'
-    uint32_t refusals = 0;       // attempts refused by the provider before processing
-    absl::Time ready_at;
-    absl::Time retry_at = absl::InfiniteFuture();
-    absl::Time dispatched_at;
-    std::string worker;          // of the current attempt
-    Usage wasted;
-    TaskResult result;           // when finished
-  };
+  using Task = JobTask;
 
   JobMachine(JobId id, std::shared_ptr<const Plan> plan, const Options& options);
+  JobMachine(const JobMachine&) = delete;
+  JobMachine& operator=(const JobMachine&) = delete;
 
-  // Takes one record of the job's history, in sequence. Errors: DATA_LOSS when it does not fit what came
-  // before (a gap, an unknown task); the job cannot be run.
-  // REQUIRES: Resume has not been called.
+  // Takes one record of the job's history, in sequence. Errors: DATA_LOSS when it does not fit what
+  // came before (a gap, an unknown task); the job cannot be run. REQUIRES: Resume has not been
+  // called.
   absl::Status Replay(const Record& record);
 
   // Starts, or goes on from the last record. Emits nothing when the job has ended.
@@ -71,7 +66,8 @@ class JobMachine {
   absl::Time NextDeadline() const;
   void Advance(absl::Time now, Commands* commands);
 
-  // What the current attempt of `task` is to send. REQUIRES: the task's stage has started.
+  // What the current attempt of `task` is to send. REQUIRES: Resume was called, the job has not
+  // ended and the task's stage is the running one.
   CallInput Input(uint32_t task) const;
 
   const JobId& id() const { return id_; }
@@ -85,7 +81,9 @@ class JobMachine {
   absl::Time ended_at() const { return ended_at_; }
   uint64_t seed() const { return seed_; }
   uint64_t last_sequence() const { return last_sequence_; }
-  // Stages started so far; the running one is the last of them.
+  // Stages started or passed over so far; the running one is the last of them. When no agent of a
+  // stage answered, those between it and the aggregator's are passed over: their tasks stay
+  // SKIPPED.
   uint32_t stages_started() const { return stages_started_; }
   const Task& task(uint32_t index) const { return tasks_[index]; }
   // Sums so far.
@@ -95,6 +93,74 @@ class JobMachine {
 
   // Aborts when an invariant does not hold. For tests and simulations: linear in the plan.
   void CheckInvariants() const;
+
+ private:
+  using Happening = decltype(Record::what);
+
+  // Each returns false when the event is stale.
+  bool On(const AttemptDispatched& event, Commands* commands);
+  bool On(const AttemptAdopted& event, Commands* commands);
+  bool On(const AttemptSucceeded& event, Commands* commands);
+  bool On(const AttemptFailed& event, Commands* commands);
+  bool On(const CancelRequested& event, Commands* commands);
+
+  Task* Current(const AttemptRef& ref, TaskState state);
+  void Enqueue(uint32_t task, Commands* commands);
+  void WaitForRetry(uint32_t task, absl::Duration delay);
+  void Fail(uint32_t task, Error error, Commands* commands);
+  void Finish(uint32_t task, TaskResult result, Commands* commands);
+  void Settle(Commands* commands);
+  void StartStage(uint32_t stage, Commands* commands);
+  void PrepareInputs();
+  void EndByAggregator(Commands* commands);
+  void EndByDeadline(Commands* commands);
+  void EndByFatalError(uint32_t task, Commands* commands);
+  void End(JobState state, Error error, Commands* commands);
+
+  uint32_t running_stage() const { return stages_started_ - 1; }
+  uint64_t Random(uint32_t task) const;
+  std::optional<uint64_t> SeedToSend(const PlannedTask& task) const;
+  double Cost(uint32_t task, const Usage& usage) const;
+
+  // The fold of the records, the same for live and replayed ones (job_records.cc).
+  void Append(Happening what, Commands* commands);
+  absl::Status CheckFits(const Record& record) const;
+  void Fold(const Record& record);
+  void FoldTask(const TaskResult& result);
+  void FoldEnd(const JobEnded& ended);
+
+  // Constant after construction.
+  const JobId id_;
+  const std::shared_ptr<const Plan> plan_;  // owners: this and those who read the job
+  const Options options_;
+
+  // Changed by Fold alone: what a restart brings back.
+  JobState state_ = JobState::kQueued;  // also set to kRunning by the first dispatch
+  std::vector<Task> tasks_;             // the results; the rest of a Task is of this owner only
+  std::vector<JobDegraded> degradations_;
+  std::optional<JobEnded> end_;
+  std::optional<uint32_t> fatal_task_;  // failed in a way that ends the job
+  absl::Time accepted_at_;
+  absl::Time deadline_ = absl::InfiniteFuture();
+  absl::Time ended_at_;
+  uint64_t seed_ = 0;
+  uint64_t last_sequence_ = 0;
+  uint32_t stages_started_ = 0;
+  uint32_t unfinished_ = 0;  // tasks of the running stage, as the next two
+  uint32_t survivors_ = 0;
+  uint32_t failed_ = 0;
+  absl::Duration stage_longest_;  // longest accepted run in the running stage
+  absl::Duration critical_path_;
+  JobUsage finished_usage_;  // of finished tasks
+
+  // Of this owner.
+  bool resumed_ = false;
+  absl::Time now_ = absl::InfinitePast();  // never goes back, whatever the caller's clock does
+  uint64_t stale_events_ = 0;
+  std::set<std::pair<absl::Time, uint32_t>> waiting_;  // tasks that wait for a retry
+  SharedContext conversation_;
+  SharedContext references_;  // of the running stage; no messages when it has none
+  Text reference_list_;       // of the running stage, for prompts that ask for it
 };
 
 }  // namespace moa

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -11,7 +12,7 @@ namespace moa {
 
 // What is known about a model. 0 means unknown.
 struct ModelInfo {
-  bool configured = false;             // from the table, not only announced by a worker
+  bool configured = false;  // from the table, not only announced by a worker
   uint32_t context_tokens = 0;
   uint32_t max_completion_tokens = 0;
   double usd_per_million_prompt_tokens = 0;
@@ -22,13 +23,13 @@ struct ModelInfo {
 // synchronised.
 class ModelTable {
  public:
-  // The table this version ships with: the provider's public models of November 2026 with their published
-  // context sizes and prices.
+  // The table this version ships with: the provider's public models of November 2026 with their
+  // published context sizes and prices.
   static ModelTable Shipped();
 
   void Configure(absl::string_view id, const ModelInfo& info);
-  // Adds an id that a worker can reach; keeps what is configured. Announced ids are never removed: a job
-  // accepted while a worker was connected stays valid when it leaves. At most 1,000 are kept.
+  // Adds an id that a worker can reach; keeps what is configured. Announced ids are never removed:
+  // a job accepted while a worker was connected stays valid when it leaves. At most 1,000 are kept.
   void Announce(absl::string_view id);
 
   // Null when unknown. Valid until the next change of the table.

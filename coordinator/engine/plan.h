@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -11,34 +13,35 @@
 
 namespace moa {
 
-// Bounds on one job. Each names the failure it prevents; a job beyond one is refused with the limit's
-// name and value.
+// Bounds on one job. Each names the failure it prevents; a job beyond one is refused with the
+// limit's name and value.
 struct JobLimits {
-  uint32_t layers_max = 32;              // a job that runs for ever
-  uint32_t cycles_max = 64;              // the same
-  uint32_t agents_per_layer_max = 256;   // one job starving all others
-  uint32_t samples_max = 64;             // the same
-  uint32_t tasks_max = 4096;             // a plan too large to hold and store
-  uint32_t messages_max = 4096;          // a conversation too long to validate quickly
-  uint64_t text_bytes_max = 16u << 20;   // all texts of a job together: memory of coordinator and workers
+  uint32_t layers_max = 32;             // a job that runs for ever
+  uint32_t cycles_max = 64;             // the same
+  uint32_t agents_per_layer_max = 256;  // one job starving all others
+  uint32_t samples_max = 64;            // the same
+  uint32_t tasks_max = 4096;            // a plan too large to hold and store
+  uint32_t messages_max = 4096;         // a conversation too long to validate quickly
+  uint64_t text_bytes_max =
+      16u << 20;  // all texts of a job together: memory of coordinator and workers
   uint32_t tools_max = 128;
   absl::Duration deadline_max = absl::Hours(24);
   absl::Duration deadline_default = absl::Minutes(10);
 };
 
-// One mistake in a job: where (a path as in the job file, "moa.layers[0].agents[2].model") and what is
-// wrong together with what would be right.
+// One mistake in a job: where (a path as in the job file, "moa.layers[0].agents[2].model") and what
+// is wrong together with what would be right.
 struct Violation {
-  std::string field;
-  std::string description;
+  std::string field{};
+  std::string description{};
   friend bool operator==(const Violation&, const Violation&) = default;
 };
 
 // One task of a plan.
 struct PlannedTask {
-  uint32_t index = 0;   // position in Plan::tasks
-  uint32_t stage = 0;   // position in Plan::stages
-  uint32_t sample = 0;  // 0-based
+  uint32_t index = 0;            // position in Plan::tasks
+  uint32_t stage = 0;            // position in Plan::stages
+  uint32_t sample = 0;           // 0-based
   const Agent* agent = nullptr;  // in Plan::spec, which outlives it
 };
 
@@ -50,11 +53,12 @@ struct Stage {
   uint32_t task_count = 0;
 };
 
-// A validated job unrolled into stages and tasks, in running order; the last stage is the aggregator's
-// single task. Immutable after Compile, not movable (tasks point into `spec`); externally synchronised.
+// A validated job unrolled into stages and tasks, in running order; the last stage is the
+// aggregator's single task. Immutable after Compile, not movable (tasks point into `spec`);
+// externally synchronised.
 //
-// Deterministic: the same spec gives the same tasks with the same indices, which is what lets stored
-// results and workers' attempts be matched after a restart.
+// Deterministic: the same spec gives the same tasks with the same indices, which is what lets
+// stored results and workers' attempts be matched after a restart.
 struct Plan {
   explicit Plan(JobSpec job) : spec(std::move(job)) {}
   Plan(const Plan&) = delete;
@@ -62,23 +66,23 @@ struct Plan {
 
   const JobSpec spec;  // as given to Compile, normalised
   absl::Duration deadline = absl::InfiniteDuration();
-  std::vector<Stage> stages;
-  std::vector<PlannedTask> tasks;
+  std::vector<Stage> stages{};
+  std::vector<PlannedTask> tasks{};
 
   uint32_t aggregator_task() const { return static_cast<uint32_t>(tasks.size()) - 1; }
 };
 
-// Every mistake in `spec`, in the order of its fields; empty when it is sound. Does not look at the clock
-// or at workers. Models count as known when `models` has them.
+// Every mistake in `spec`, in the order of its fields; empty when it is sound. Does not look at the
+// clock or at workers. Models count as known when `models` has them.
 std::vector<Violation> Validate(const JobSpec& spec, const ModelTable& models,
                                 const JobLimits& limits);
 
-// Puts defaults in explicitly (tenant, agent names, samples, cycles, max_completion_tokens), so that two
-// ways to write the same job compare and hash equal. Idempotent.
+// Puts defaults in explicitly (tenant, agent names, samples, cycles, max_completion_tokens), so
+// that two ways to write the same job compare and hash equal. Idempotent.
 JobSpec Normalize(JobSpec spec);
 
-// REQUIRES: Validate(spec) found nothing (or the spec was accepted once before: a stored job is compiled
-// again after a restart even if the limits or the model table have changed since).
+// REQUIRES: Validate(spec) found nothing (or the spec was accepted once before: a stored job is
+// compiled again after a restart even if the limits or the model table have changed since).
 std::shared_ptr<const Plan> Compile(JobSpec spec, const JobLimits& limits);
 
 }  // namespace moa

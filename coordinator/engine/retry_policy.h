@@ -12,10 +12,14 @@ namespace moa {
 // (CEREBRAS_API section 1): two retries, the provider's own delay where it gives one, else
 // min(0.5 s · 2^n, 8 s) less up to a quarter, n being the retries already made.
 struct RetryPolicy {
-  uint32_t attempts_max = 3;  // upstream calls for a task, first one included; prevents a retry storm
-  // A refusal before processing (rate limit, busy provider) costs nothing and so uses up no attempt, but
-  // only so often; prevents a task that waits for ever on a limit that never opens.
+  uint32_t attempts_max =
+      3;  // upstream calls for a task, first one included; prevents a retry storm
+  // A refusal before processing (rate limit, busy provider) costs nothing and so uses up no
+  // attempt, but only so often; prevents a task that waits for ever on a limit that never opens.
   uint32_t refusals_max = 20;
+  // A lost worker is not the task's fault and uses up no attempt either; prevents a task that takes
+  // every worker down with it.
+  uint32_t worker_losses_max = 8;
   absl::Duration backoff_first = absl::Milliseconds(500);
   absl::Duration backoff_max = absl::Seconds(8);
   // A longer Retry-After than this is not believed and the backoff used instead.
@@ -24,16 +28,17 @@ struct RetryPolicy {
 
 struct RetryDecision {
   bool retry = false;
-  absl::Duration delay;  // at least so long from now; meaningless unless `retry`
+  absl::Duration delay{};  // at least so long from now; zero unless `retry`
   friend bool operator==(const RetryDecision&, const RetryDecision&) = default;
 };
 
 struct FailedAttempt {
   ErrorCode code = ErrorCode::kUnspecified;
   bool retryable = false;  // as the upstream client classified it
-  std::optional<absl::Duration> retry_after;
-  uint32_t attempts = 0;  // made so far that count, this one included
-  uint32_t refusals = 0;  // refused so far, this one included
+  std::optional<absl::Duration> retry_after{};
+  uint32_t attempts = 0;       // made so far that are neither of the next two, this one included
+  uint32_t refusals = 0;       // refused so far, this one included
+  uint32_t worker_losses = 0;  // lost with their workers so far, this one included
 };
 
 // True for errors that say that the provider refused before doing any work.
@@ -42,7 +47,10 @@ bool IsRefusal(ErrorCode code);
 // the job ends at once instead of trying its other agents.
 bool IsFatalToJob(ErrorCode code);
 
-// `random` is uniform over all 64-bit values. A lost worker (kWorkerLost) is retried at once.
+// `random` is uniform over all 64-bit values. A lost worker (kWorkerLost) is retried at once. A
+// busy provider (kQueueExceeded) is asked again even if it said not to (`retryable` false), but
+// only after backoff_max: its clients give up there, and a job of many calls would then rarely end
+// well on a busy day.
 RetryDecision DecideRetry(const RetryPolicy& policy, const FailedAttempt& failed, uint64_t random);
 
 }  // namespace moa

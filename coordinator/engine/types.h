@@ -13,81 +13,82 @@
 namespace moa {
 
 // The engine's own form of proto/moa/v1/job.proto: the comments there are the specification, the
-// fields here are the same ones. Plain values; texts are shared, so copying a struct copies no prompt.
+// fields here are the same ones. Plain values; texts are shared, so copying a struct copies no
+// prompt.
 
 enum class Role { kSystem, kDeveloper, kUser, kAssistant, kTool };
 
 struct ToolCall {
-  std::string id;
-  std::string name;
-  Text arguments;
+  std::string id{};
+  std::string name{};
+  Text arguments{};
   friend bool operator==(const ToolCall&, const ToolCall&) = default;
 };
 
 struct Message {
   Role role = Role::kUser;
-  Text content;
-  std::string name;
-  Text reasoning;
-  std::vector<ToolCall> tool_calls;
-  std::string tool_call_id;
+  Text content{};
+  std::string name{};
+  Text reasoning{};
+  std::vector<ToolCall> tool_calls{};
+  std::string tool_call_id{};
   friend bool operator==(const Message&, const Message&) = default;
 };
 
 struct Tool {
-  std::string name;
-  Text description;
-  Text parameters;
-  std::optional<bool> strict;
+  std::string name{};
+  Text description{};
+  Text parameters{};
+  std::optional<bool> strict{};
   friend bool operator==(const Tool&, const Tool&) = default;
 };
 
 struct ToolChoice {
   enum class Mode { kUnspecified, kNone, kAuto, kRequired, kFunction };
   Mode mode = Mode::kUnspecified;
-  std::string function;
+  std::string function{};
   friend bool operator==(const ToolChoice&, const ToolChoice&) = default;
 };
 
 struct Agent {
-  std::string name;
-  std::string model;
-  Text system_prompt;
+  std::string name{};
+  std::string model{};
+  Text system_prompt{};
   uint32_t samples = 0;
-  std::optional<double> temperature;
-  std::optional<double> top_p;
-  std::optional<uint32_t> max_completion_tokens;
-  std::optional<uint64_t> seed;
-  std::vector<Text> stop;
-  std::string reasoning_effort;
-  std::optional<double> frequency_penalty;
-  std::optional<double> presence_penalty;
+  std::optional<double> temperature{};
+  std::optional<double> top_p{};
+  std::optional<uint32_t> max_completion_tokens{};
+  std::optional<uint64_t> seed{};
+  std::vector<Text> stop{};
+  std::string reasoning_effort{};
+  std::optional<double> frequency_penalty{};
+  std::optional<double> presence_penalty{};
   friend bool operator==(const Agent&, const Agent&) = default;
 };
 
 struct Layer {
-  std::vector<Agent> agents;
+  std::vector<Agent> agents{};
   uint32_t cycles = 0;
   friend bool operator==(const Layer&, const Layer&) = default;
 };
 
 struct MoaSpec {
-  std::vector<Layer> layers;
-  Agent aggregator;
+  std::vector<Layer> layers{};
+  Agent aggregator{};
   friend bool operator==(const MoaSpec&, const MoaSpec&) = default;
 };
 
 // A submitted job with its preset already expanded into `moa`.
 struct JobSpec {
-  std::string name;
-  Tenant tenant;
-  std::vector<Message> messages;
-  MoaSpec moa;
-  std::vector<Tool> tools;
-  ToolChoice tool_choice;
-  std::optional<bool> parallel_tool_calls;
-  std::optional<absl::Duration> deadline;
-  std::optional<uint64_t> seed;
+  std::string name{};
+  Tenant tenant{};
+  std::vector<Message> messages{};
+  MoaSpec moa{};
+  std::vector<Tool> tools{};
+  ToolChoice tool_choice{};
+  std::optional<bool> parallel_tool_calls{};
+  std::optional<absl::Duration> deadline{};
+  std::optional<uint64_t> seed{};
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 
@@ -113,16 +114,16 @@ struct TimeInfo {
 };
 
 struct Completion {
-  Text content;
-  Text reasoning;
-  std::vector<ToolCall> tool_calls;
-  std::string finish_reason;
-  Usage usage;
-  TimeInfo time_info;
-  std::string response_id;
-  std::string response_model;
-  std::string system_fingerprint;
-  std::string service_tier_used;
+  Text content{};
+  Text reasoning{};
+  std::vector<ToolCall> tool_calls{};
+  std::string finish_reason{};
+  Usage usage{};
+  TimeInfo time_info{};
+  std::string response_id{};
+  std::string response_model{};
+  std::string system_fingerprint{};
+  std::string service_tier_used{};
   friend bool operator==(const Completion&, const Completion&) = default;
 };
 
@@ -150,9 +151,9 @@ absl::string_view ErrorCodeName(ErrorCode code);
 
 struct Error {
   ErrorCode code = ErrorCode::kUnspecified;
-  std::string message;
+  std::string message{};
   uint32_t http_status = 0;
-  std::string upstream_code;
+  std::string upstream_code{};
   friend bool operator==(const Error&, const Error&) = default;
 };
 
@@ -164,7 +165,7 @@ enum class TaskState { kQueued, kRunning, kSucceeded, kFailed, kCancelled, kSkip
 absl::string_view TaskStateName(TaskState state);
 
 struct JobUsage {
-  Usage tokens;
+  Usage tokens{};
   uint32_t upstream_calls = 0;
   double cost_usd = 0;
   friend bool operator==(const JobUsage&, const JobUsage&) = default;
@@ -173,7 +174,7 @@ struct JobUsage {
 // One attempt of one task by one owner of the job. Echoed by everything that concerns it; what does
 // not match the task's current attempt is stale.
 struct AttemptRef {
-  JobId job;
+  JobId job{};
   uint32_t task = 0;     // index in the plan
   uint32_t attempt = 0;  // 1-based
   uint64_t epoch = 0;

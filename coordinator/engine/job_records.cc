@@ -1,0 +1,211 @@
+// The durable half of JobMachine: how records change it. Live records go the same way as replayed
+// ones, so that a restart brings back what was there.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "coordinator/engine/job_machine.h"
+
+namespace moa {
+namespace {
+
+absl::Status DoesNotFit(const JobId& id, const Record& record, absl::string_view why) {
+  return absl::DataLossError(
+      absl::StrCat("job ", id.value(), ": record ", record.sequence, " does not fit: ", why));
+}
+
+bool IsFinished(TaskState state) {
+  return state == TaskState::kSucceeded || state == TaskState::kFailed;
+}
+
+}  // namespace
+
+absl::Status JobMachine::Replay(const Record& record) {
+  MOA_CHECK(!resumed_);
+  if (absl::Status fits = CheckFits(record); !fits.ok()) return fits;
+  Fold(record);
+  return absl::OkStatus();
+}
+
+void JobMachine::Append(Happening what, Commands* commands) {
+  AppendRecord command;
+  command.record = {.sequence = last_sequence_ + 1, .time = now_, .what = std::move(what)};
+  Fold(command.record);
+  commands->emplace_back(std::move(command));
+}
+
+absl::Status JobMachine::CheckFits(const Record& record) const {
+  if (record.sequence != last_sequence_ + 1) {
+    return DoesNotFit(id_, record, absl::StrCat("expected number ", last_sequence_ + 1));
+  }
+  if (ended()) return DoesNotFit(id_, record, "the job has ended");
+  if (std::holds_alternative<JobAccepted>(record.what) != (last_sequence_ == 0)) {
+    return DoesNotFit(id_, record, "a job's first record, and only that, says accepted");
+  }
+  if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
+    const auto aggregator = static_cast<uint32_t>(plan_->stages.size()) - 1;
+    const bool next = started->stage == stages_started_;
+    const bool passed_over = stages_started_ > 0 && survivors_ == 0 && started->stage == aggregator;
+    if (started->stage > aggregator || unfinished_ > 0 || (!next && !passed_over)) {
+      return DoesNotFit(id_, record, absl::StrCat("stage ", started->stage, " is not the next"));
+    }
+  }
+  if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
+    const uint32_t task = finished->result.task;
+    if (task >= tasks_.size() || stages_started_ == 0 ||
+        plan_->tasks[task].stage != running_stage()) {
+      return DoesNotFit(id_, record, absl::StrCat("task ", task, " is not in the running stage"));
+    }
+    if (IsFinished(tasks_[task].state) || !IsFinished(finished->result.state)) {
+      return DoesNotFit(id_, record, absl::StrCat("task ", task, " cannot finish (again)"));
+    }
+  }
+  if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
+    const bool again = !degradations_.empty() && degradations_.back().stage == degraded->stage;
+    if (stages_started_ == 0 || degraded->stage != running_stage() || again || unfinished_ > 0) {
+      return DoesNotFit(id_, record, "no stage just lost agents");
+    }
+  }
+  if (const auto* end = std::get_if<JobEnded>(&record.what); end != nullptr) {
+    if (!IsTerminal(end->state)) return DoesNotFit(id_, record, "its state is not terminal");
+  }
+  return absl::OkStatus();
+}
+
+void JobMachine::Fold(const Record& record) {
+  last_sequence_ = record.sequence;
+  now_ = std::max(now_, record.time);
+  if (const auto* accepted = std::get_if<JobAccepted>(&record.what)) {
+    seed_ = accepted->seed;
+    accepted_at_ = record.time;
+    deadline_ = accepted_at_ + plan_->deadline;
+  } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
+    stages_started_ = started->stage + 1;
+    const Stage& stage = plan_->stages[started->stage];
+    unfinished_ = stage.task_count;
+    survivors_ = 0;
+    failed_ = 0;
+    stage_longest_ = absl::ZeroDuration();
+    for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
+      tasks_[i].state = TaskState::kQueued;
+      tasks_[i].ready_at = record.time;
+    }
+  } else if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
+    FoldTask(finished->result);
+  } else if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
+    degradations_.push_back(*degraded);
+  } else {
+    ended_at_ = record.time;
+    FoldEnd(std::get<JobEnded>(record.what));
+  }
+}
+
+void JobMachine::FoldTask(const TaskResult& result) {
+  Task& task = tasks_[result.task];
+  task.state = result.state;
+  task.result = result;
+  task.attempts = result.attempts;
+  task.wasted = result.wasted;
+  task.worker = result.worker;
+  task.current = AttemptRef();
+  task.retry_at = absl::InfiniteFuture();
+  --unfinished_;
+  if (result.attempts > 0 && state_ == JobState::kQueued) state_ = JobState::kRunning;
+  finished_usage_.upstream_calls += result.attempts;
+  finished_usage_.tokens += result.wasted;
+  finished_usage_.cost_usd += Cost(result.task, result.wasted);
+  if (result.state == TaskState::kFailed) {
+    ++failed_;
+    if (IsFatalToJob(result.error.code) && !fatal_task_.has_value()) fatal_task_ = result.task;
+    return;
+  }
+  ++survivors_;
+  finished_usage_.tokens += result.completion.usage;
+  finished_usage_.cost_usd += Cost(result.task, result.completion.usage);
+  if (result.run > stage_longest_) {
+    critical_path_ += result.run - stage_longest_;
+    stage_longest_ = result.run;
+  }
+}
+
+void JobMachine::FoldEnd(const JobEnded& ended) {
+  state_ = ended.state;
+  end_ = ended;
+  waiting_.clear();
+  conversation_.messages.clear();
+  references_.messages.clear();
+  reference_list_ = Text();
+  if (stages_started_ == 0) return;
+  const Stage& stage = plan_->stages[running_stage()];
+  for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
+    Task& task = tasks_[i];
+    if (IsFinished(task.state)) continue;
+    task.state = TaskState::kCancelled;
+    task.current = AttemptRef();
+    task.retry_at = absl::InfiniteFuture();
+    task.result.state = TaskState::kCancelled;
+    task.result.attempts = task.attempts;
+    task.result.wasted = task.wasted;
+    task.result.worker = task.worker;
+  }
+  unfinished_ = 0;
+}
+
+JobUsage JobMachine::usage() const {
+  if (end_.has_value()) return end_->usage;
+  JobUsage sum = finished_usage_;
+  if (unfinished_ == 0) return sum;
+  const Stage& stage = plan_->stages[running_stage()];
+  for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
+    const Task& task = tasks_[i];
+    if (IsFinished(task.state)) continue;
+    sum.upstream_calls += task.attempts;
+    sum.tokens += task.wasted;
+    sum.cost_usd += Cost(i, task.wasted);
+  }
+  return sum;
+}
+
+double JobMachine::Cost(uint32_t task, const Usage& usage) const {
+  if (options_.models == nullptr) return 0;
+  return options_.models->CostUsd(plan_->tasks[task].agent->model, usage);
+}
+
+void JobMachine::CheckInvariants() const {
+  uint32_t unfinished = 0;
+  size_t waiting = 0;
+  for (uint32_t i = 0; i < tasks_.size(); ++i) {
+    const Task& task = tasks_[i];
+    const uint32_t stage = plan_->tasks[i].stage;
+    const bool open = task.state == TaskState::kQueued || task.state == TaskState::kRunning;
+    if (open) {
+      MOA_CHECK(!ended() && stages_started_ > 0 && stage == running_stage());
+      ++unfinished;
+    }
+    // An earlier stage's tasks have all finished or were passed over; a later stage's have not
+    // begun.
+    if (stage >= stages_started_) MOA_CHECK(task.state == TaskState::kSkipped);
+    if (task.state == TaskState::kCancelled) MOA_CHECK(ended());
+    const bool has_attempt = task.current.attempt != 0;
+    MOA_CHECK(!has_attempt || (open && task.current.job == id_ && task.current.task == i &&
+                               task.current.attempt <= task.last_attempt));
+    if (task.state == TaskState::kRunning) MOA_CHECK(has_attempt);
+    if (waiting_.count({task.retry_at, i}) > 0) {
+      MOA_CHECK(task.state == TaskState::kQueued && !has_attempt);
+      ++waiting;
+    } else if (resumed_ && task.state == TaskState::kQueued) {
+      MOA_CHECK(has_attempt);
+    }
+    if (IsFinished(task.state)) MOA_CHECK(task.result.state == task.state && task.result.task == i);
+  }
+  MOA_CHECK(unfinished == unfinished_);
+  MOA_CHECK(waiting == waiting_.size());
+  MOA_CHECK(ended() == end_.has_value());
+  // A job that was resumed and has not ended always has something to wait for.
+  if (resumed_ && !ended()) MOA_CHECK(unfinished_ > 0);
+  if (resumed_ && !ended() && !waiting_.empty()) MOA_CHECK(waiting_.begin()->first < deadline_);
+}
+
+}  // namespace moa

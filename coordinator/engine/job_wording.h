@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "coordinator/engine/job_machine.h"
+
+namespace moa {
+
+// Sentences for people about a running job; private to this folder. All are bounded and valid
+// UTF-8.
+
+// Longest message of an error, in bytes (proto/moa/v1/job.proto).
+inline constexpr size_t kErrorMessageMax = 2048;
+
+// `message` repaired and cut to kErrorMessageMax.
+std::string Presentable(std::string message);
+
+// "layer 2, round 1" or "the aggregator".
+std::string StageName(const Plan& plan, uint32_t stage);
+
+// `planner, sample 2 of 3 (gpt-oss-120b)`
+std::string TaskName(const Plan& plan, uint32_t task);
+
+// Why the running stage of `job` goes on short: how many were lost, and the first few errors.
+std::string DegradedReason(const JobMachine& job);
+
+// What the running stage of `job` was doing when the deadline passed.
+std::string DeadlineMessage(const JobMachine& job);
+
+// Why a reply without content is no answer, and what to do.
+std::string NoContentMessage(const std::string& finish_reason);
+
+}  // namespace moa
