@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -15,8 +16,8 @@
 
 namespace moa {
 
-// A job's state as the store knows it: enough to list and to find unfinished jobs. The values are stored:
-// never renumber.
+// A job's state as the store knows it: enough to list and to find unfinished jobs. The values are
+// stored: never renumber.
 enum class StoredState : int {
   kQueued = 1,
   kRunning = 2,
@@ -25,7 +26,11 @@ enum class StoredState : int {
   kCancelled = 5,
 };
 
-// One durable event: its number within the job and its serialised form, which the store does not read.
+// True for the states that end a job.
+bool IsTerminal(StoredState state);
+
+// One durable event: its number within the job and its serialised form, which the store does not
+// read.
 struct StoredEvent {
   uint64_t sequence = 0;
   Text payload;
@@ -51,7 +56,7 @@ struct NewJob {
 
 // What became of an insert that did not fail.
 struct InsertOutcome {
-  JobId id;                  // the new job's, or the one that the idempotency key already named
+  JobId id;  // the new job's, or the one that the idempotency key already named
   bool existing = false;
   bool same_request = true;  // false: the key belongs to a different job
 };
@@ -81,14 +86,14 @@ struct JobQuery {
 
 // Durable jobs. Two implementations: sqlite/ (embedded) and, in a cluster, PostgreSQL.
 //
-// Writes are asynchronous, applied in the order in which they were given and committed in groups: one
-// fsync serves all that is waiting. A write's callback runs after its group is on disk, never before, and a
-// group's callbacks are handed over together (`CallbackRunner`), so that a loop is woken once a group.
-// Nothing later in the order is ever durable without what came before.
+// Writes are asynchronous, applied in the order in which they were given and committed in groups:
+// one fsync serves all that is waiting. A write's callback runs after its group is on disk, never
+// before, and a group's callbacks are handed over together (`CallbackRunner`), so that a loop is
+// woken once a group. Nothing later in the order is ever durable without what came before.
 //
-// When the disk refuses (full, I/O error), inserts fail with UNAVAILABLE and the reason: nothing was
-// accepted. Updates of accepted jobs are never failed: they are kept in order and tried again until the
-// disk takes them, and meanwhile Health() says what is wrong.
+// When the disk refuses (full, I/O error), inserts fail with UNAVAILABLE and the reason: nothing
+// was accepted. Updates of accepted jobs are never failed: they are kept in order and tried again
+// until the disk takes them, and meanwhile Health() says what is wrong.
 //
 // Thread-safe. Reads block on the disk: not for a loop's thread.
 class JobStore {
@@ -99,12 +104,11 @@ class JobStore {
 
   virtual ~JobStore() = default;
 
-  // A number larger than every one returned before for this store, durable before it is returned: fences off
-  // attempts of earlier owners. Blocks.
+  // A number larger than every one returned before for this store, durable before it is returned:
+  // fences off attempts of earlier owners. Blocks.
   virtual absl::StatusOr<uint64_t> NextEpoch() = 0;
 
-  virtual void Insert(NewJob job,
-                      absl::AnyInvocable<void(absl::StatusOr<InsertOutcome>)> done) = 0;
+  virtual void Insert(NewJob job, absl::AnyInvocable<void(absl::StatusOr<InsertOutcome>)> done) = 0;
   virtual void Update(JobUpdate update, absl::AnyInvocable<void()> done) = 0;
 
   // NOT_FOUND: no such job.
@@ -123,8 +127,8 @@ class JobStore {
   // Writes accepted and not yet committed.
   virtual size_t PendingWrites() const = 0;
 
-  // Commits what was given, runs its callbacks and refuses further writes. Blocks at most `timeout` when the
-  // disk does not take them; returns DEADLINE_EXCEEDED then. Idempotent.
+  // Commits what was given, runs its callbacks and refuses further writes. Blocks at most `timeout`
+  // when the disk does not take them; returns DEADLINE_EXCEEDED then. Idempotent.
   virtual absl::Status Close(absl::Duration timeout) = 0;
 };
 

@@ -1,0 +1,39 @@
+#include "coordinator/store/open.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "coordinator/store/sqlite/sqlite_job_store.h"
+
+namespace moa {
+namespace {
+
+constexpr char kSupported[] = "this build supports sqlite:PATH, an embedded database in one file";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
+                                                       JobStore::CallbackRunner run_callbacks) {
+  if (absl::ConsumePrefix(&url, "sqlite:")) {
+    if (url.empty() || url == ":memory:") {
+      return absl::InvalidArgumentError(
+          "the store needs the path of a file: sqlite:PATH, for example "
+          "sqlite:/var/lib/moa/jobs.db");
+    }
+    SqliteJobStoreOptions options;
+    options.writer.run_callbacks = std::move(run_callbacks);
+    return OpenSqliteJobStore(std::string(url), std::move(options));
+  }
+  if (absl::StartsWith(url, "postgres:") || absl::StartsWith(url, "postgresql:")) {
+    // Without the address, which may hold a password.
+    return absl::InvalidArgumentError(
+        absl::StrCat("PostgreSQL stores are not supported by this build; ", kSupported));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", url, "\" is not the address of a store; ", kSupported));
+}
+
+}  // namespace moa

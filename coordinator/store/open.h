@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "coordinator/store/job_store.h"
+
+namespace moa {
+
+// Opens the store that `--store` names: `sqlite:PATH`, an embedded database in one file. Blocks.
+// `run_callbacks` as JobStore::CallbackRunner; null runs them on the writer's thread.
+//   INVALID_ARGUMENT  not an address of a store, or of a kind that this build does not support; the
+//                     message says which ones it does
+//   others            as OpenSqliteJobStore
+absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
+                                                       JobStore::CallbackRunner run_callbacks);
+
+}  // namespace moa

@@ -1,0 +1,344 @@
+#include "coordinator/store/sqlite/group_writer.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/loop/loop.h"
+
+namespace moa {
+namespace {
+
+// Of a write's own bookkeeping, so that many small ones count too.
+constexpr size_t kWriteOverheadBytes = 256;
+
+absl::Status Unavailable(const absl::Status& why) { return absl::UnavailableError(why.message()); }
+
+}  // namespace
+
+GroupWriter::GroupWriter(std::unique_ptr<JobWriter> writer, Options options)
+    : options_(std::move(options)),
+      writer_(std::move(writer)),
+      retry_delay_(options_.retry_delay_min) {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "store-writer");
+    Run();
+  });
+}
+
+GroupWriter::~GroupWriter() {
+  thread_.join();
+  if (Health().ok()) writer_->CheckpointOnClose();
+}
+
+void GroupWriter::Insert(NewJob job, InsertDone done) {
+  Write write = InsertWrite{std::move(job), std::move(done)};
+  const absl::Status refused = Push(write);
+  if (refused.ok()) return;
+  std::vector<JobStore::Callback> callbacks;
+  callbacks.push_back(
+      [why = refused, done = std::move(std::get<InsertWrite>(write).done)]() mutable {
+        done(std::move(why));
+      });
+  RunCallbacks(std::move(callbacks));
+}
+
+void GroupWriter::Update(JobUpdate update, JobStore::Callback done) {
+  Write write = UpdateWrite{std::move(update), std::move(done)};
+  // Refused only after Close: the callback promises that the update is durable, so it never runs.
+  Push(write).IgnoreError();
+}
+
+absl::StatusOr<uint64_t> GroupWriter::NextEpoch() {
+  Mutex mutex;
+  CondVar changed;
+  std::optional<absl::StatusOr<uint64_t>> result;
+  Write write = EpochWrite{[&](absl::StatusOr<uint64_t> epoch) {
+    MutexLock lock(mutex);
+    result = std::move(epoch);
+    changed.NotifyOne();
+  }};
+  MOA_RETURN_IF_ERROR(Push(write));
+  MutexLock lock(mutex);
+  while (!result.has_value()) changed.Wait(mutex);
+  return *std::move(result);
+}
+
+absl::Status GroupWriter::Health() const {
+  MutexLock lock(mutex_);
+  return health_;
+}
+
+size_t GroupWriter::PendingWrites() const {
+  MutexLock lock(mutex_);
+  return queue_.size() + in_flight_;
+}
+
+absl::Status GroupWriter::Close(absl::Duration timeout) {
+  const absl::Time deadline = Loop::Now() + timeout;
+  MutexLock lock(mutex_);
+  closing_ = true;
+  close_deadline_ = std::min(close_deadline_, deadline);
+  work_.NotifyOne();
+  while (!has_ended_) {
+    const absl::Duration left = deadline - Loop::Now();
+    if (left <= absl::ZeroDuration()) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("the store's disk has not answered within ", absl::FormatDuration(timeout),
+                       "; ", queue_.size() + in_flight_, " writes are not known to be durable"));
+    }
+    ended_.WaitFor(mutex_, absl::ToChronoMicroseconds(std::min(left, absl::Hours(1))));
+  }
+  if (abandoned_ == 0) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat(abandoned_, " updates of jobs were not written: ", health_.message()));
+}
+
+size_t GroupWriter::BytesOf(const Write& write) {
+  struct Measure {
+    size_t operator()(const InsertWrite& insert) const {
+      const NewJob& job = insert.job;
+      return job.spec.size() + job.accepted.payload.size() + job.row.name.size() +
+             job.row.tenant.value().size() + job.idempotency_key.size() + job.request_hash.size();
+    }
+    size_t operator()(const UpdateWrite& update) const {
+      return update.update.event.payload.size();
+    }
+    size_t operator()(const EpochWrite&) const { return 0; }
+  };
+  return std::visit(Measure(), write) + kWriteOverheadBytes;
+}
+
+absl::Status GroupWriter::Push(Write& write) {
+  const size_t bytes = BytesOf(write);
+  const bool is_update = std::holds_alternative<UpdateWrite>(write);
+  MOA_CHECK(!is_update || bytes <= options_.write_bytes_max);
+  if (bytes > options_.write_bytes_max) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the job has ", bytes, " bytes; the store takes ", options_.write_bytes_max));
+  }
+  MutexLock lock(mutex_);
+  if (closing_) return absl::UnavailableError("the store is closed; the coordinator is stopping");
+  if (!is_update && (queue_.size() + in_flight_ >= options_.pending_writes_max ||
+                     queued_bytes_ + bytes > options_.pending_bytes_max)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the store's disk is slower than what it is given: ", queue_.size() + in_flight_,
+        " writes wait; try again in a second"));
+  }
+  queued_bytes_ += bytes;
+  if (!is_update) ++queued_others_;
+  queue_.push_back(std::move(write));
+  if (std::exchange(waiting_, false)) work_.NotifyOne();
+  return absl::OkStatus();
+}
+
+void GroupWriter::RunCallbacks(std::vector<JobStore::Callback> callbacks) {
+  if (callbacks.empty()) return;
+  if (options_.run_callbacks) {
+    options_.run_callbacks(std::move(callbacks));
+  } else {
+    for (JobStore::Callback& callback : callbacks) callback();
+  }
+}
+
+void GroupWriter::Run() {
+  while (true) {
+    Group group;
+    switch (NextTurn(group)) {
+      case Turn::kCommit: {
+        absl::Status status = Apply(group);
+        if (status.ok()) {
+          Succeed(std::move(group));
+        } else {
+          Fail(std::move(group), std::move(status));
+        }
+        break;
+      }
+      case Turn::kRefuse:
+        Refuse(std::move(group), Health());
+        break;
+      case Turn::kProbe: {
+        absl::Status status = writer_->Probe();
+        if (!status.ok()) writer_->Rollback();
+        MutexLock lock(mutex_);
+        SetHealth(std::move(status));
+        break;
+      }
+      case Turn::kEnd: {
+        Refuse(std::move(group), absl::UnavailableError("the store is closed"));
+        MutexLock lock(mutex_);
+        has_ended_ = true;
+        ended_.NotifyAll();
+        return;
+      }
+    }
+  }
+}
+
+GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
+  MutexLock lock(mutex_);
+  while (true) {
+    const absl::Time now = Loop::Now();
+    if (!health_.ok() && now < retry_at_) {
+      if (closing_ && now >= close_deadline_) {
+        TakeRefused(group);
+        abandoned_ = queue_.size();
+        queue_.clear();
+        queued_bytes_ = 0;
+        return Turn::kEnd;
+      }
+      if (queued_others_ > 0) {
+        TakeRefused(group);
+        return Turn::kRefuse;
+      }
+      WaitForWork(std::min(retry_at_, close_deadline_));
+      continue;
+    }
+    if (!queue_.empty()) {
+      TakeGroup(group);
+      return Turn::kCommit;
+    }
+    if (closing_) return Turn::kEnd;
+    if (!health_.ok()) return Turn::kProbe;
+    WaitForWork(absl::InfiniteFuture());
+  }
+}
+
+void GroupWriter::WaitForWork(absl::Time until) {
+  waiting_ = true;
+  const absl::Duration wait = until - Loop::Now();
+  if (wait > absl::Hours(1)) {
+    work_.Wait(mutex_);
+  } else if (wait > absl::ZeroDuration()) {
+    work_.WaitFor(mutex_, absl::ToChronoMicroseconds(absl::Ceil(wait, absl::Microseconds(1))));
+  }
+  waiting_ = false;
+}
+
+void GroupWriter::TakeGroup(Group& group) {
+  size_t bytes = 0;
+  while (!queue_.empty() && group.size() < options_.group_writes_max) {
+    const size_t next = BytesOf(queue_.front());
+    if (!group.empty() && bytes + next > options_.group_bytes_max) break;
+    bytes += next;
+    if (!std::holds_alternative<UpdateWrite>(queue_.front())) --queued_others_;
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  queued_bytes_ -= bytes;
+  in_flight_ = group.size();
+}
+
+void GroupWriter::TakeRefused(Group& group) {
+  Group updates;
+  for (Write& write : queue_) {
+    if (std::holds_alternative<UpdateWrite>(write)) {
+      updates.push_back(std::move(write));
+    } else {
+      queued_bytes_ -= BytesOf(write);
+      group.push_back(std::move(write));
+    }
+  }
+  queue_ = std::move(updates);
+  queued_others_ = 0;
+}
+
+absl::Status GroupWriter::Apply(Group& group) {
+  absl::Status status = writer_->Begin();
+  for (auto write = group.begin(); status.ok() && write != group.end(); ++write) {
+    status = ApplyOne(*write);
+  }
+  if (status.ok()) status = writer_->Commit();
+  if (!status.ok()) writer_->Rollback();
+  return status;
+}
+
+absl::Status GroupWriter::ApplyOne(Write& write) {
+  if (auto* insert = std::get_if<InsertWrite>(&write)) {
+    MOA_ASSIGN_OR_RETURN(insert->outcome, writer_->Insert(insert->job));
+    return absl::OkStatus();
+  }
+  if (auto* update = std::get_if<UpdateWrite>(&write)) return writer_->Update(update->update);
+  MOA_ASSIGN_OR_RETURN(std::get<EpochWrite>(write).epoch, writer_->NextEpoch());
+  return absl::OkStatus();
+}
+
+void GroupWriter::Succeed(Group group) {
+  {
+    MutexLock lock(mutex_);
+    in_flight_ = 0;
+    SetHealth(absl::OkStatus());
+  }
+  std::vector<JobStore::Callback> callbacks;
+  callbacks.reserve(group.size());
+  for (Write& write : group) {
+    if (auto* insert = std::get_if<InsertWrite>(&write)) {
+      callbacks.push_back(
+          [done = std::move(insert->done), outcome = std::move(insert->outcome)]() mutable {
+            done(std::move(outcome));
+          });
+    } else if (auto* update = std::get_if<UpdateWrite>(&write)) {
+      if (update->done) callbacks.push_back(std::move(update->done));
+    } else {
+      EpochWrite& epoch = std::get<EpochWrite>(write);
+      epoch.done(epoch.epoch);
+    }
+  }
+  RunCallbacks(std::move(callbacks));
+
+  // After the callbacks, which need not wait for it. What it could not move stays in the log,
+  // durable.
+  absl::Status status = writer_->CheckpointIfDue();
+  if (status.ok()) return;
+  MutexLock lock(mutex_);
+  SetHealth(std::move(status));
+}
+
+void GroupWriter::Fail(Group group, absl::Status why) {
+  Group refused;
+  {
+    MutexLock lock(mutex_);
+    in_flight_ = 0;
+    for (auto write = group.rbegin(); write != group.rend(); ++write) {
+      if (std::holds_alternative<UpdateWrite>(*write)) {
+        queued_bytes_ += BytesOf(*write);
+        queue_.push_front(std::move(*write));
+      } else {
+        refused.push_front(std::move(*write));
+      }
+    }
+    SetHealth(why);
+  }
+  Refuse(std::move(refused), why);
+}
+
+void GroupWriter::Refuse(Group group, const absl::Status& why) {
+  std::vector<JobStore::Callback> callbacks;
+  for (Write& write : group) {
+    if (auto* insert = std::get_if<InsertWrite>(&write)) {
+      callbacks.push_back([done = std::move(insert->done), status = Unavailable(why)]() mutable {
+        done(std::move(status));
+      });
+    } else {
+      std::get<EpochWrite>(write).done(Unavailable(why));
+    }
+  }
+  RunCallbacks(std::move(callbacks));
+}
+
+void GroupWriter::SetHealth(absl::Status health) {
+  if (health.ok()) {
+    retry_delay_ = options_.retry_delay_min;
+  } else {
+    retry_at_ = Loop::Now() + retry_delay_;
+    retry_delay_ = std::min(retry_delay_ * 2, options_.retry_delay_max);
+  }
+  health_ = std::move(health);
+}
+
+}  // namespace moa

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/loop/mutex.h"
+#include "coordinator/store/job_store.h"
+#include "coordinator/store/sqlite/job_writer.h"
+
+namespace moa {
+
+// The writing half of the store: one thread that takes all that is waiting, applies it in order in
+// one transaction, commits, and hands the callbacks over. While a group is on its way to the disk
+// the next one gathers, so that groups grow with the load and no write waits for company.
+//
+// When a group fails, its inserts fail, its updates go back to the front of the queue, and the disk
+// is tried again after a delay that doubles; until then inserts fail at once with the same reason.
+// With nothing to retry it is probed, so that Health() recovers without traffic.
+//
+// Owner: the store. Thread-safe. Callbacks must not call Close or NextEpoch, which wait for this
+// thread.
+class GroupWriter {
+ public:
+  using InsertDone = absl::AnyInvocable<void(absl::StatusOr<InsertOutcome>)>;
+  struct Options {
+    JobStore::CallbackRunner run_callbacks;  // null: run them on the writer's thread
+    // A group's bounds: what bounds the time until its first write is acknowledged, and memory.
+    size_t group_writes_max = 1024;
+    size_t group_bytes_max = size_t{8} << 20;
+    // Inserts are refused beyond these, so that a slow disk cannot fill the memory.
+    size_t pending_writes_max = 100'000;
+    size_t pending_bytes_max = size_t{512} << 20;
+    // One insert's or update's bytes; SQLite takes no value beyond 10^9.
+    size_t write_bytes_max = size_t{256} << 20;
+    // Between attempts while the disk refuses.
+    absl::Duration retry_delay_min = absl::Milliseconds(20);
+    absl::Duration retry_delay_max = absl::Seconds(1);
+  };
+
+  // Starts the thread.
+  GroupWriter(std::unique_ptr<JobWriter> writer, Options options);
+  // REQUIRES: Close was called. Joins the thread: waits for a write that the disk holds up.
+  ~GroupWriter();
+  GroupWriter(const GroupWriter&) = delete;
+  GroupWriter& operator=(const GroupWriter&) = delete;
+
+  // As the functions of JobStore.
+  void Insert(NewJob job, InsertDone done);
+  void Update(JobUpdate update, JobStore::Callback done);
+  absl::StatusOr<uint64_t> NextEpoch();
+  absl::Status Health() const;
+  size_t PendingWrites() const;
+  absl::Status Close(absl::Duration timeout);
+
+ private:
+  struct InsertWrite {
+    NewJob job;
+    InsertDone done;
+    absl::StatusOr<InsertOutcome> outcome = InsertOutcome();
+  };
+  struct UpdateWrite {
+    JobUpdate update;
+    JobStore::Callback done;
+  };
+  struct EpochWrite {
+    // Runs on the writer's thread: somebody blocks for it.
+    absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done;
+    uint64_t epoch = 0;
+  };
+  using Write = std::variant<InsertWrite, UpdateWrite, EpochWrite>;
+  using Group = std::deque<Write>;
+  enum class Turn { kCommit, kRefuse, kProbe, kEnd };
+
+  static size_t BytesOf(const Write& write);
+
+  // Queues the write; returns why not, when it is refused, and leaves it to the caller.
+  absl::Status Push(Write& write) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunCallbacks(std::vector<JobStore::Callback> callbacks);
+
+  // The rest runs on the writer's thread.
+  void Run();
+  Turn NextTurn(Group& group) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeGroup(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeRefused(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WaitForWork(absl::Time until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Apply(Group& group);
+  absl::Status ApplyOne(Write& write);
+  void Succeed(Group group);
+  void Fail(Group group, absl::Status why);
+  void Refuse(Group group, const absl::Status& why);
+  void SetHealth(absl::Status health) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  const std::unique_ptr<JobWriter> writer_;  // the writer's thread's until it has ended
+
+  mutable Mutex mutex_;
+  CondVar work_;   // the writer waits
+  CondVar ended_;  // Close waits
+  Group queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t queued_others_ ABSL_GUARDED_BY(mutex_) =
+      0;  // in queue_, not updates: refused while failing
+  size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time close_deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  size_t abandoned_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time retry_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::Duration retry_delay_ ABSL_GUARDED_BY(mutex_);
+
+  std::thread thread_;
+};
+
+}  // namespace moa
