@@ -1,7 +1,7 @@
 #include "common/loop/loop.h"
 
 #include <pthread.h>
-#include <sys/epoll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -22,17 +22,27 @@ absl::Time Loop::Now() {
 }
 
 Loop::Loop(const char* name)
-    : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      events_(256) {
   MOA_CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;  // the wake-up
   MOA_CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0);
-  Now();  // fixes the origin before other threads race for it
-  thread_ = std::thread([this, name] {
-    pthread_setname_np(pthread_self(), name);
+  // The thread inherits the mask. What the thread's own faults raise stays deliverable.
+  sigset_t blocked;
+  sigset_t before;
+  sigfillset(&blocked);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGPROF}) {
+    sigdelset(&blocked, fault);
+  }
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  thread_ = std::thread([this, short_name = std::string(name).substr(0, 15)] {
+    pthread_setname_np(pthread_self(), short_name.c_str());
     Run();
   });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Loop::~Loop() {
@@ -60,10 +70,9 @@ void Loop::Stop() {
     wake = std::exchange(sleeping_, false);
   }
   if (wake) Wake();
-  if (thread_.joinable()) {
-    MOA_CHECK(!OnLoopThread());
-    thread_.join();
-  }
+  MOA_CHECK(!OnLoopThread());
+  MutexLock join(join_mutex_);
+  if (thread_.joinable()) thread_.join();
 }
 
 void Loop::Wake() {
@@ -74,7 +83,15 @@ void Loop::Wake() {
 
 void Loop::AssertHeld() const { MOA_CHECK(OnLoopThread()); }
 
+void Loop::SetBatchHook(std::function<void()> hook) {
+  // Always as a task: the hook that is replaced may be the one that is running.
+  Post([this, hook = std::move(hook)]() mutable { batch_hook_ = std::move(hook); });
+}
+
 Loop::TimerId Loop::CallAt(absl::Time when, Task task) {
+  AssertHeld();
+  // A timer that keeps setting itself for now must not keep the loop from its other work.
+  if (when <= timers_until_) when = timers_until_ + absl::Nanoseconds(1);
   const TimerId id = next_timer_++;
   timers_.emplace(std::make_pair(when, id), std::move(task));
   timer_times_.emplace(id, when);
@@ -82,6 +99,7 @@ Loop::TimerId Loop::CallAt(absl::Time when, Task task) {
 }
 
 bool Loop::CancelTimer(TimerId id) {
+  AssertHeld();
   const auto it = timer_times_.find(id);
   if (it == timer_times_.end()) return false;
   timers_.erase({it->second, id});
@@ -90,10 +108,15 @@ bool Loop::CancelTimer(TimerId id) {
 }
 
 void Loop::WatchFd(int fd, uint32_t epoll_events, FdCallback callback) {
+  AssertHeld();
   auto& watch = watches_[fd];
   const bool is_new = watch == nullptr;
-  if (is_new) watch = std::make_unique<Watch>(Watch{fd, {}, true});
-  if (callback) watch->callback = std::move(callback);
+  if (is_new) {
+    MOA_CHECK(callback != nullptr);
+    watch = std::make_unique<Watch>(Watch{std::move(callback), true});
+  } else if (callback) {
+    replaced_.push_back(std::exchange(watch->callback, std::move(callback)));
+  }
   epoll_event event{};
   event.events = epoll_events;
   event.data.ptr = watch.get();
@@ -105,6 +128,7 @@ void Loop::WatchFd(int fd, uint32_t epoll_events, FdCallback callback) {
 }
 
 void Loop::UnwatchFd(int fd) {
+  AssertHeld();
   const auto it = watches_.find(fd);
   if (it == watches_.end()) return;
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
@@ -113,23 +137,27 @@ void Loop::UnwatchFd(int fd) {
   watches_.erase(it);
 }
 
-bool Loop::RunInbox() {
+void Loop::RunInbox() {
   {
     MutexLock lock(mutex_);
     running_.swap(inbox_);
   }
-  const bool any = !running_.empty();
-  for (Task& task : running_) task();
+  for (Task& task : running_) {
+    task();
+    task = nullptr;  // what it holds is not kept until the others have run
+  }
   running_.clear();
-  return any;
 }
 
 void Loop::RunTimers() {
-  while (!timers_.empty() && timers_.begin()->first.first <= Now()) {
+  if (timers_.empty()) return;
+  timers_until_ = Now();
+  while (!timers_.empty() && timers_.begin()->first.first <= timers_until_) {
     auto node = timers_.extract(timers_.begin());
     timer_times_.erase(node.key().second);
     node.mapped()();
   }
+  timers_until_ = absl::InfinitePast();
 }
 
 int Loop::TimeoutMs() const {
@@ -142,7 +170,6 @@ int Loop::TimeoutMs() const {
 
 void Loop::Run() {
   thread_id_.store(std::this_thread::get_id());
-  std::vector<epoll_event> events(256);
   while (true) {
     RunInbox();
     RunTimers();
@@ -159,22 +186,28 @@ void Loop::Run() {
       }
     }
     const int count =
-        epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout_ms);
-    {
+        epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), timeout_ms);
+    MOA_CHECK(count >= 0 || errno == EINTR);
+    if (timeout_ms != 0) {
       MutexLock lock(mutex_);
       sleeping_ = false;
     }
-    for (int i = 0; i < count; ++i) {
-      auto* watch = static_cast<Watch*>(events[i].data.ptr);
-      if (watch == nullptr) {
-        uint64_t drained = 0;
-        while (read(wake_fd_, &drained, sizeof drained) < 0 && errno == EINTR) {
-        }
-      } else if (watch->active) {
-        watch->callback(events[i].events);
-      }
-    }
+    HandleEvents(count);
     retired_.clear();
+    replaced_.clear();
+  }
+}
+
+void Loop::HandleEvents(int count) {
+  for (int i = 0; i < count; ++i) {
+    auto* watch = static_cast<Watch*>(events_[static_cast<size_t>(i)].data.ptr);
+    if (watch == nullptr) {
+      uint64_t drained = 0;
+      while (read(wake_fd_, &drained, sizeof drained) < 0 && errno == EINTR) {
+      }
+    } else if (watch->active) {
+      watch->callback(events_[static_cast<size_t>(i)].events);
+    }
   }
 }
 

@@ -17,7 +17,7 @@ class ApiKey {
   static ApiKey FromFile(std::string path);
 
   // The key as it is now, without surrounding white space. Errors name the file (never its text):
-  // kNotFound or kUnknown when it cannot be read, kInvalidArgument when it is empty, longer than
+  // what errno says when it cannot be read, kInvalidArgument when it is empty, longer than
   // 4 KiB or has characters that no HTTP header may hold.
   absl::StatusOr<std::string> Read() const;
 

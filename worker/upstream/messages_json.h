@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -46,12 +45,13 @@ class MessagesJson {
   MessagesJson() = default;  // no message
   static MessagesJson Encode(absl::Span<const Message> messages);
 
-  absl::string_view view() const { return json_ == nullptr ? absl::string_view() : *json_; }
+  absl::string_view view() const { return json_; }
   size_t size() const { return view().size(); }
   bool empty() const { return size() == 0; }
 
  private:
-  std::shared_ptr<const std::string> json_;
+  std::shared_ptr<const void> owner_;
+  absl::string_view json_;  // in owner_
 };
 
 }  // namespace moa::upstream

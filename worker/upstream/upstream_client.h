@@ -115,7 +115,9 @@ class UpstreamClient {
 
  private:
   class Core;
-  explicit UpstreamClient(std::unique_ptr<Core> core);
+  UpstreamClient(Loop& loop, std::unique_ptr<Core> core);
+
+  Loop& loop_;
   std::unique_ptr<Core> core_;
 };
 
