@@ -1,0 +1,257 @@
+#include "client/lib/moa_client.h"
+
+#include <grpcpp/create_channel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/lib/error_details.h"
+#include "client/lib/health_check.h"
+#include "common/base/status_macros.h"
+#include "common/net/address.h"
+#include "common/net/grpc_defaults.h"
+#include "common/net/random_id.h"
+#include "common/net/tls.h"
+#include "moa/v1/moa.grpc.pb.h"
+
+namespace moa {
+namespace {
+
+constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
+constexpr absl::Duration kBackoffMax = absl::Seconds(2);
+
+// The pauses between attempts: doubling from kBackoffMin to kBackoffMax.
+class Backoff {
+ public:
+  void Reset() { next_ = kBackoffMin; }
+  absl::Duration Next() { return std::exchange(next_, std::min(next_ * 2, kBackoffMax)); }
+
+ private:
+  absl::Duration next_ = kBackoffMin;
+};
+
+// False when `stop` ended the pause early.
+bool Pause(absl::Duration duration, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wakeup;
+  std::unique_lock<std::mutex> lock(mutex);
+  wakeup.wait_for(lock, stop, absl::ToChronoNanoseconds(duration), [] { return false; });
+  return !stop.stop_requested();
+}
+
+// A stream that ended so may be opened again: the coordinator went away, or found this watcher too
+// slow.
+bool MayReconnect(absl::StatusCode code) {
+  return code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
+         code == absl::StatusCode::kCancelled;
+}
+
+}  // namespace
+
+struct Client::State {
+  // Constant after construction.
+  ClientOptions options;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<v1::MoaService::Stub> stub;
+
+  // Adds to a transport's error what a person needs to act on it.
+  absl::Status Explained(const grpc::Status& status) const {
+    absl::Status converted = WithDetails(status);
+    if (converted.code() == absl::StatusCode::kUnavailable) {
+      return Reworded(converted, absl::StrCat("coordinator ", options.address,
+                                              " is not available: ", converted.message()));
+    }
+    if (converted.code() == absl::StatusCode::kDeadlineExceeded) {
+      return Reworded(converted,
+                      absl::StrCat("coordinator ", options.address, " did not answer within ",
+                                   absl::FormatDuration(options.call_timeout)));
+    }
+    return converted;
+  }
+
+  static absl::Status Reworded(const absl::Status& status, absl::string_view message) {
+    absl::Status reworded(status.code(), message);
+    status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+      reworded.SetPayload(url, payload);
+    });
+    return reworded;
+  }
+
+  // Makes a unary call, again while nobody answers: every method of the API is safe to repeat.
+  // `call` is a function of the context.
+  template <typename Call>
+  absl::Status Unary(const Call& call) const {
+    const absl::Time begin = absl::Now();
+    const absl::Time deadline = begin + options.call_timeout;
+    const absl::Time last_retry = std::min(deadline, begin + options.retry_for);
+    Backoff backoff;
+    while (true) {
+      grpc::ClientContext context;
+      context.set_deadline(absl::ToChronoTime(deadline));
+      const grpc::Status status = call(context);
+      if (status.ok()) return absl::OkStatus();
+      absl::Status explained = Explained(status);
+      if (explained.code() != absl::StatusCode::kUnavailable) return explained;
+      absl::Duration pause = backoff.Next();
+      if (const auto hint = RetryDelayOf(explained)) pause = std::max(pause, *hint);
+      if (absl::Now() + pause >= last_retry) return explained;
+      Pause(pause, {});
+    }
+  }
+};
+
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client::~Client() = default;
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
+  MOA_ASSIGN_OR_RETURN(const Address address, ParseAddress(options.address));
+  MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                       MakeChannelCredentials({options.tls_ca, options.tls_cert, options.tls_key}));
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  state->channel = grpc::CreateCustomChannel(address.ToString(), credentials, ChannelDefaults());
+  state->stub = v1::MoaService::NewStub(state->channel);
+  return std::unique_ptr<Client>(new Client(std::move(state)));
+}
+
+absl::StatusOr<v1::SubmitJobResponse> Client::Submit(const v1::JobSpec& job,
+                                                     absl::string_view idempotency_key) {
+  v1::SubmitJobRequest request;
+  *request.mutable_job() = job;
+  request.set_idempotency_key(idempotency_key.empty() ? RandomId() : std::string(idempotency_key));
+  v1::SubmitJobResponse response;
+  const absl::Status status = state_->Unary([&](grpc::ClientContext& context) {
+    return state_->stub->SubmitJob(&context, request, &response);
+  });
+  if (status.code() == absl::StatusCode::kDeadlineExceeded) {
+    return State::Reworded(status, absl::StrCat(status.message(),
+                                                "; whether it has the job is not known: submitting "
+                                                "again with idempotency key ",
+                                                request.idempotency_key(), " is safe"));
+  }
+  MOA_RETURN_IF_ERROR(status);
+  return response;
+}
+
+absl::StatusOr<v1::Job> Client::Get(absl::string_view job_id) {
+  v1::GetJobRequest request;
+  request.set_job_id(std::string(job_id));
+  v1::Job job;
+  MOA_RETURN_IF_ERROR(state_->Unary(
+      [&](grpc::ClientContext& context) { return state_->stub->GetJob(&context, request, &job); }));
+  return job;
+}
+
+absl::Status Client::List(const ListOptions& options,
+                          const std::function<bool(const v1::JobSummary&)>& on_job) {
+  v1::ListJobsRequest request;
+  request.set_tenant(options.tenant);
+  for (const v1::JobState state : options.states) request.add_states(state);
+  request.set_page_size(options.page_size);
+  do {
+    v1::ListJobsResponse response;
+    MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
+      return state_->stub->ListJobs(&context, request, &response);
+    }));
+    for (const v1::JobSummary& job : response.jobs()) {
+      if (!on_job(job)) return absl::OkStatus();
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return absl::OkStatus();
+}
+
+absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options,
+                           const std::function<bool(const v1::WatchJobResponse&)>& on_response) {
+  v1::WatchJobRequest request;
+  request.set_job_id(std::string(job_id));
+  request.set_after_sequence(options.after_sequence);
+  request.set_progress(options.progress);
+  absl::Time outage_begin = absl::Now();
+  absl::Duration patience = state_->options.retry_for;
+  Backoff backoff;
+  while (!options.stop.stop_requested()) {
+    const absl::Time attempt_begin = absl::Now();
+    grpc::ClientContext context;
+    const std::stop_callback cancel(options.stop, [&context] { context.TryCancel(); });
+    const auto reader = state_->stub->WatchJob(&context, request);
+    v1::WatchJobResponse response;
+    bool received = false;
+    while (reader->Read(&response)) {
+      received = true;
+      if (response.has_event()) {
+        if (response.event().sequence() <= request.after_sequence()) continue;
+        request.set_after_sequence(response.event().sequence());
+      }
+      if (!on_response(response) || response.event().has_ended()) {
+        context.TryCancel();
+        reader->Finish();
+        return absl::OkStatus();
+      }
+    }
+    const grpc::Status status = reader->Finish();
+    // The coordinator ends the stream with OK only after the last event.
+    if (status.ok()) return absl::OkStatus();
+    if (options.stop.stop_requested()) break;
+    absl::Status explained = state_->Explained(status);
+    // A stream that stood for long was connected, even if nothing happened to the job meanwhile.
+    if (received || absl::Now() - attempt_begin > state_->options.retry_for) {
+      patience = options.reconnect_for;
+      outage_begin = absl::Now();
+      backoff.Reset();
+    }
+    if (!MayReconnect(explained.code())) return explained;
+    const absl::Duration pause =
+        std::max(backoff.Next(), RetryDelayOf(explained).value_or(absl::ZeroDuration()));
+    if (absl::Now() + pause - outage_begin >= patience) return explained;
+    if (options.on_disconnect) options.on_disconnect(explained);
+    Pause(pause, options.stop);
+  }
+  return absl::CancelledError("watching was stopped; the job goes on");
+}
+
+absl::StatusOr<v1::Job> Client::Cancel(absl::string_view job_id, absl::string_view reason) {
+  v1::CancelJobRequest request;
+  request.set_job_id(std::string(job_id));
+  request.set_reason(std::string(reason));
+  v1::Job job;
+  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
+    return state_->stub->CancelJob(&context, request, &job);
+  }));
+  return job;
+}
+
+absl::StatusOr<std::vector<v1::Worker>> Client::Workers() {
+  v1::ListWorkersResponse response;
+  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
+    return state_->stub->ListWorkers(&context, v1::ListWorkersRequest(), &response);
+  }));
+  return std::vector<v1::Worker>(response.workers().begin(), response.workers().end());
+}
+
+absl::StatusOr<std::vector<v1::Model>> Client::Models() {
+  v1::ListModelsResponse response;
+  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
+    return state_->stub->ListModels(&context, v1::ListModelsRequest(), &response);
+  }));
+  return std::vector<v1::Model>(response.models().begin(), response.models().end());
+}
+
+absl::StatusOr<std::vector<v1::Preset>> Client::Presets() {
+  v1::ListPresetsResponse response;
+  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
+    return state_->stub->ListPresets(&context, v1::ListPresetsRequest(), &response);
+  }));
+  return std::vector<v1::Preset>(response.presets().begin(), response.presets().end());
+}
+
+absl::Status Client::Health() {
+  return state_->Unary(
+      [&](grpc::ClientContext& context) { return CheckHealth(state_->channel, context); });
+}
+
+}  // namespace moa
