@@ -40,7 +40,7 @@ class JobMachine {
  public:
   struct Options {
     uint64_t epoch = 1;  // of this owner; part of every attempt it makes
-    RetryPolicy retry;
+    RetryPolicy retry{};
     const ModelTable* models = nullptr;  // for cost; may be null; borrowed for the machine's life
   };
 

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "tests/coordinator/engine/job_driver.h"
 
@@ -58,6 +62,562 @@ TEST(JobMachineTest, EachStageGetsTheAnswersOfTheStageJustBeforeAndOnlyThose) {
   EXPECT_EQ(End(job).usage.upstream_calls, 9u);
   EXPECT_EQ(End(job).critical_path, absl::Milliseconds(500));
   EXPECT_THAT(job.RecordsOf<LayerStarted>(), SizeIs(5));
+}
+
+TEST(JobMachineTest, StagesLeftCountDownSoThatNearlyFinishedJobsGoFirst) {
+  JobDriver job(MakeJob(1, 1));
+  EXPECT_EQ(std::get<EnqueueAttempt>(job.last_commands().back()).stages_left, 2u);
+  job.FinishStage("x");
+  EXPECT_EQ(std::get<EnqueueAttempt>(job.last_commands().back()).stages_left, 1u);
+}
+
+TEST(JobMachineTest, QueueTimeRunsFromReadyToTheLastDispatch) {
+  JobDriver job(MakeJob(0, 0));
+  job.Wait(absl::Milliseconds(30));
+  job.Dispatch(0, "w7");
+  job.Wait(absl::Milliseconds(70));
+  job.Succeed(0, "x", absl::Milliseconds(60));
+  const TaskResult& result = job.task(0).result;
+  // The worker's own measure says when the call began at the latest.
+  EXPECT_EQ(result.queue, absl::Milliseconds(30));
+  EXPECT_EQ(result.run, absl::Milliseconds(60));
+  EXPECT_EQ(result.ttft, absl::Milliseconds(15));
+  EXPECT_EQ(result.worker, "w7");
+  EXPECT_EQ(result.attempts, 1u);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Prompts
+
+TEST(JobMachineTest, ReferencesReplaceTheTokenInPlaceAndNoTrailingMessageIsSent) {
+  JobSpec spec = MakeJob(1, 2);
+  spec.moa.aggregator.system_prompt = Text("Use {helper_response} and {this} 100%");
+  JobDriver job(std::move(spec));
+  job.FinishStage("answer-");
+  EXPECT_EQ(Spell(job.machine().Input(2)),
+            "system: Use [Answer 1]\nanswer-0\n\n[Answer 2]\nanswer-1 and {this} 100%\n"
+            "user: hello\n");
+}
+
+TEST(JobMachineTest, TheTokenBecomesEmptyWhereThereAreNoReferencesYet) {
+  JobSpec spec = MakeJob(1, 1);
+  spec.moa.layers[0].agents[0].system_prompt = Text("[{helper_response}]");
+  JobDriver job(std::move(spec));
+  EXPECT_EQ(Spell(job.machine().Input(0)), "system: []\nuser: hello\n");
+}
+
+TEST(JobMachineTest, APromptOfTheTokenAloneSendsNoEmptySystemMessage) {
+  JobSpec spec = MakeJob(1, 1);
+  spec.moa.layers[0].agents[0].system_prompt = Text("{helper_response}");
+  JobDriver job(std::move(spec));
+  EXPECT_EQ(Spell(job.machine().Input(0)), "user: hello\n");
+}
+
+TEST(JobMachineTest, AgentsOfAStageShareOneRenderedContext) {
+  JobSpec spec = MakeJob(2, 3);
+  spec.moa.layers[1].agents[0].system_prompt = Text("Be brief.");
+  JobDriver job(std::move(spec));
+  job.FinishStage("x");
+  const CallInput first = job.machine().Input(3);
+  const CallInput second = job.machine().Input(4);
+  ASSERT_THAT(first.prompt, SizeIs(3));
+  EXPECT_EQ(first.prompt[0].message.role, Role::kSystem);
+  EXPECT_EQ(first.prompt[1].context->id, 0u);
+  EXPECT_EQ(first.prompt[2].context->id, 2u);
+  ASSERT_THAT(second.prompt, SizeIs(2));
+  EXPECT_EQ(second.prompt[0].context, first.prompt[1].context);
+  EXPECT_EQ(second.prompt[1].context, first.prompt[2].context);
+}
+
+TEST(JobMachineTest, ToolsGoToTheAggregatorOnly) {
+  JobSpec spec = MakeJob(1, 1);
+  spec.tools.push_back({.name = "look_up"});
+  JobDriver job(std::move(spec));
+  EXPECT_FALSE(job.machine().Input(0).with_tools);
+  job.FinishStage("x");
+  EXPECT_TRUE(job.machine().Input(1).with_tools);
+}
+
+TEST(JobMachineTest, TextsKeepEveryByteOnTheirWay) {
+  const std::string nasty("{} {0} %s %n \0 \xff\xfe {helper_response}", 38);
+  JobSpec spec = MakeJob(1, 1);
+  spec.messages[0].content = Text(nasty);
+  JobDriver job(std::move(spec));
+  EXPECT_THAT(Spell(job.machine().Input(0)), HasSubstr(nasty));
+  job.Dispatch(0);
+  job.Succeed(0, nasty);
+  EXPECT_THAT(Spell(job.machine().Input(1)), HasSubstr("[Answer 1]\n" + nasty));
+}
+
+// ------------------------------------------------------------------------------------------------
+// Seeds
+
+TEST(JobMachineTest, SamplesOfASeededAgentCountUpFromItsSeed) {
+  JobSpec spec = MakeJob(1, 1);
+  spec.moa.layers[0].agents[0].samples = 3;
+  spec.moa.layers[0].agents[0].seed = 40;
+  JobDriver job(std::move(spec));
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(job.machine().Input(i).seed, 40 + i);
+}
+
+TEST(JobMachineTest, DerivedSeedsDifferBetweenRoundsAgentsAndSamplesAndComeBackTheSame) {
+  JobSpec spec = MakeJob(1, 2, 2);
+  for (Agent& agent : spec.moa.layers[0].agents) agent.samples = 4;
+  std::vector<uint64_t> seeds[2];
+  for (auto& run : seeds) {
+    JobDriver job(spec, 1234);
+    for (uint32_t i = 0; i < 8; ++i) run.push_back(*job.machine().Input(i).seed);
+    job.FinishStage("x");
+    for (uint32_t i = 8; i < 16; ++i) run.push_back(*job.machine().Input(i).seed);
+    EXPECT_EQ(std::set<uint64_t>(run.begin(), run.end()).size(), 16u);
+    job.FinishStage("x");
+    EXPECT_EQ(job.machine().Input(16).seed, std::nullopt)
+        << "one sample, and no seed was asked for";
+  }
+  EXPECT_EQ(seeds[0], seeds[1]);
+  EXPECT_NE(*JobDriver(spec, 1235).machine().Input(0).seed, seeds[0][0]);
+}
+
+TEST(JobMachineTest, AJobSeedReachesEveryAgent) {
+  JobSpec spec = MakeJob(1, 2);
+  spec.seed = 5;
+  JobDriver job(std::move(spec), 5);
+  EXPECT_TRUE(job.machine().Input(0).seed.has_value());
+  EXPECT_NE(job.machine().Input(0).seed, job.machine().Input(1).seed);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Failures
+
+TEST(JobMachineTest, AFailedAgentIsDroppedAndTheJobGoesOnDegraded) {
+  JobDriver job(MakeJob(1, 3));
+  job.DispatchAll();
+  job.Succeed(0, "first");
+  job.Fail(1, ErrorCode::kInvalidRequest);
+  job.Succeed(2, "third");
+  const std::string input = Spell(job.machine().Input(3));
+  EXPECT_THAT(input, AllOf(HasSubstr("[Answer 1]\nfirst"), HasSubstr("[Answer 2]\nthird"),
+                           Not(HasSubstr("broke"))));
+  const auto degraded = job.RecordsOf<JobDegraded>();
+  ASSERT_THAT(degraded, SizeIs(1));
+  EXPECT_EQ(degraded[0].survivors, 2u);
+  EXPECT_EQ(degraded[0].failed, 1u);
+  EXPECT_EQ(degraded[0].reason,
+            "layer 1, round 1: 1 of 3 answers lost: a2 (gpt-oss-120b): INVALID_REQUEST: it broke");
+  job.FinishStage("final");
+  EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
+  EXPECT_TRUE(job.machine().degraded());
+}
+
+TEST(JobMachineTest, WhenNoAgentSurvivesTheAggregatorAnswersAlone) {
+  JobDriver job(MakeJob(2, 2));
+  job.DispatchAll();
+  job.Fail(0, ErrorCode::kInvalidRequest);
+  job.Fail(1, ErrorCode::kModelNotFound);
+  ASSERT_THAT(job.queued(), SizeIs(1)) << "the layers between are passed over";
+  EXPECT_EQ(job.task(2).state, TaskState::kSkipped);
+  EXPECT_EQ(Spell(job.machine().Input(4)), "user: hello\n");
+  EXPECT_THAT(job.RecordsOf<JobDegraded>()[0].reason, HasSubstr("the aggregator answers alone"));
+  job.FinishStage("alone-");
+  EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
+  EXPECT_EQ(Answer(job), "alone-4");
+  EXPECT_TRUE(job.machine().degraded());
+}
+
+TEST(JobMachineTest, AWrongKeyEndsTheJobAtOnceAndClosesTheOtherCalls) {
+  JobDriver job(MakeJob(1, 4));
+  job.Dispatch(0);
+  job.Dispatch(1);
+  const AttemptRef running = job.ref(1);
+  job.Fail(0, ErrorCode::kUnauthorized, true);
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kUnauthorized);
+  EXPECT_THAT(End(job).error.message, HasSubstr("a1 (gpt-oss-120b): it broke"));
+  EXPECT_EQ(End(job).usage.upstream_calls, 2u);
+  const Commands& commands = job.last_commands();
+  ASSERT_THAT(commands, SizeIs(5));  // its record, one cancelled, two dequeued, the end
+  EXPECT_EQ(std::get<CancelAttempt>(commands[1]).ref, running);
+  EXPECT_TRUE(std::holds_alternative<DequeueAttempt>(commands[2]));
+  EXPECT_EQ(job.task(1).state, TaskState::kCancelled);
+  EXPECT_EQ(job.task(1).result.attempts, 1u);
+  EXPECT_EQ(job.task(4).state, TaskState::kSkipped);
+}
+
+TEST(JobMachineTest, TheAggregatorsFailureIsTheJobs) {
+  JobDriver job(MakeJob(1, 1));
+  job.FinishStage("x");
+  job.DispatchAll();
+  job.Fail(1, ErrorCode::kContextLengthExceeded);
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kContextLengthExceeded);
+  EXPECT_EQ(End(job).error.message, "the aggregator failed after 1 attempt: it broke");
+  EXPECT_FALSE(job.machine().degraded());
+}
+
+TEST(JobMachineTest, AReplyWithoutContentIsAFailureThatSaysWhatToDo) {
+  JobDriver job(MakeJob(1, 2));
+  job.DispatchAll();
+  Completion thought;
+  thought.reasoning = Text("hmm");
+  thought.content = Text(" \n");
+  thought.finish_reason = "length";
+  thought.usage.completion_tokens = 2048;
+  job.SucceedWith(0, thought);
+  EXPECT_EQ(job.task(0).state, TaskState::kFailed);
+  EXPECT_EQ(job.task(0).result.error.message,
+            "the model returned no content (finish_reason length): raise max_completion_tokens");
+  EXPECT_EQ(job.task(0).result.wasted.completion_tokens, 2048u);
+  EXPECT_EQ(job.machine().usage().tokens.completion_tokens, 2048u);
+  thought.finish_reason = "content_filter";
+  job.SucceedWith(1, thought);
+  EXPECT_THAT(job.task(1).result.error.message, HasSubstr("filter"));
+}
+
+TEST(JobMachineTest, ToolCallsAreAnAnswerOfTheAggregatorAndOfNobodyElse) {
+  JobDriver job(MakeJob(1, 2));
+  Completion calls;
+  calls.finish_reason = "tool_calls";
+  calls.tool_calls.push_back({.id = "c1", .name = "look_up", .arguments = Text("{}")});
+  job.DispatchAll();
+  job.SucceedWith(0, calls);
+  EXPECT_EQ(job.task(0).state, TaskState::kFailed);
+  job.Succeed(1, "x");
+  job.DispatchAll();
+  job.SucceedWith(2, calls);
+  EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
+  EXPECT_THAT(job.task(2).result.completion.tool_calls, SizeIs(1));
+}
+
+// ------------------------------------------------------------------------------------------------
+// Retries
+
+TEST(JobMachineTest, ARetryWaitsAsLongAsTheProviderSays) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kQuotaExceeded, true, absl::Seconds(3));
+  EXPECT_EQ(job.machine().NextDeadline(), job.now() + absl::Seconds(3));
+  EXPECT_EQ(job.ref(0).attempt, 0u);
+  EXPECT_THAT(job.queued(), SizeIs(0));
+  job.Wait(absl::Seconds(2.9));
+  EXPECT_THAT(job.queued(), SizeIs(0));
+  job.Wait(absl::Seconds(0.1));
+  ASSERT_THAT(job.queued(), SizeIs(1));
+  EXPECT_EQ(job.ref(0).attempt, 2u);
+  job.Dispatch(0);
+  job.Succeed(0, "x");
+  EXPECT_EQ(job.task(0).result.attempts, 2u);
+  EXPECT_EQ(job.task(0).result.queue, absl::Seconds(2.9)) << "the call began 100 ms ago";
+  EXPECT_EQ(End(job).usage.upstream_calls, 2u);
+}
+
+TEST(JobMachineTest, AttemptsRunOutAfterThreeFailures) {
+  JobDriver job(MakeJob(0, 0));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_FALSE(job.machine().ended());
+    job.Dispatch(0);
+    job.Fail(0, ErrorCode::kServerError, true);
+    job.Wait(absl::Seconds(8));
+  }
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(End(job).error.message, "the aggregator failed after 3 attempts: it broke");
+}
+
+TEST(JobMachineTest, RefusalsUseUpNoAttemptButAreBounded) {
+  JobSpec spec = MakeJob(0, 0);
+  spec.deadline = absl::Hours(24);
+  JobDriver job(std::move(spec));
+  int refusals = 0;
+  while (!job.machine().ended()) {
+    ASSERT_LT(refusals, 100);
+    job.Dispatch(0);
+    job.Fail(0, ErrorCode::kQueueExceeded, true);
+    ++refusals;
+    job.Wait(absl::Seconds(8));
+  }
+  EXPECT_EQ(refusals, 21);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kQueueExceeded);
+}
+
+TEST(JobMachineTest, ARetryThatWouldComeAfterTheDeadlineIsNotWaitedFor) {
+  JobSpec spec = MakeJob(0, 0);
+  spec.deadline = absl::Seconds(10);
+  JobDriver job(std::move(spec));
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kQuotaExceeded, true, absl::Seconds(10));
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kQuotaExceeded);
+  EXPECT_THAT(End(job).error.message, HasSubstr("not tried again"));
+}
+
+TEST(JobMachineTest, ALostWorkersTaskGoesElsewhereAtOnceButNotForEver) {
+  JobDriver job(MakeJob(0, 0));
+  for (uint32_t i = 1; i <= 8; ++i) {
+    job.Dispatch(0);
+    job.Fail(0, ErrorCode::kWorkerLost);
+    ASSERT_THAT(job.queued(), SizeIs(1));
+    EXPECT_EQ(job.ref(0).attempt, i + 1);
+  }
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kWorkerLost);
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kWorkerLost);
+}
+
+TEST(JobMachineTest, TokensOfFailedAttemptsAreCountedAsWasted) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  job.Apply(AttemptFailed{.ref = job.ref(0),
+                          .error = {.code = ErrorCode::kTruncated},
+                          .retryable = true,
+                          .usage = {.prompt_tokens = 7}});
+  EXPECT_EQ(job.machine().usage().tokens.prompt_tokens, 7u);
+  job.Wait(absl::Seconds(1));
+  job.Dispatch(0);
+  job.Succeed(0, "x");
+  EXPECT_EQ(job.task(0).result.wasted.prompt_tokens, 7u);
+  EXPECT_EQ(job.task(0).result.completion.usage.prompt_tokens, 10u);
+  EXPECT_EQ(End(job).usage.tokens.prompt_tokens, 17u);
+}
+
+TEST(JobMachineTest, JobsOfOneSeedDoNotRetryInStep) {
+  RetryPolicy policy;
+  std::set<absl::Time> times;
+  const auto plan = Compile(MakeJob(0, 0), {});
+  const absl::Time start = absl::FromUnixSeconds(1'800'000'000);
+  for (int i = 0; i < 10; ++i) {
+    JobMachine machine(JobId(absl::StrCat("job", i)), plan, {.epoch = 1, .retry = policy});
+    ASSERT_TRUE(
+        machine.Replay({.sequence = 1, .time = start, .what = JobAccepted{.seed = 3}}).ok());
+    Commands commands;
+    machine.Resume(start, &commands);
+    const AttemptRef ref = machine.task(0).current;
+    machine.Apply(AttemptDispatched{.ref = ref}, start, &commands);
+    machine.Apply(
+        AttemptFailed{.ref = ref, .error = {.code = ErrorCode::kServerError}, .retryable = true},
+        start, &commands);
+    times.insert(machine.NextDeadline());
+    EXPECT_LE(machine.NextDeadline(), start + policy.backoff_first);
+    EXPECT_GE(machine.NextDeadline(), start + policy.backoff_first * 0.75);
+  }
+  EXPECT_EQ(times.size(), 10u);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Ends that come from outside
+
+TEST(JobMachineTest, TheDeadlineEndsTheJobAndSaysWhereItWas) {
+  JobSpec spec = MakeJob(1, 3);
+  spec.deadline = absl::Seconds(5);
+  JobDriver job(std::move(spec));
+  job.Dispatch(0);
+  job.Dispatch(1);
+  job.Succeed(0, "x");
+  job.Wait(absl::Seconds(5));
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(End(job).latency, absl::Seconds(5));
+  EXPECT_EQ(End(job).error.message,
+            "the deadline of 5s passed in layer 1, round 1 (stage 1 of 2): 1 of 3 answered, 0 "
+            "failed, 1 running, 1 queued, 0 waiting for a retry; unfinished: a2 (gpt-oss-120b); a3 "
+            "(gpt-oss-120b)");
+}
+
+TEST(JobMachineTest, AnAnswerThatIsThereWhenTheDeadlinePassesCounts) {
+  JobSpec spec = MakeJob(0, 0);
+  spec.deadline = absl::Seconds(5);
+  JobDriver job(std::move(spec));
+  job.Dispatch(0);
+  Commands commands;
+  Completion completion;
+  completion.content = Text("just so");
+  job.machine().Apply(AttemptSucceeded{.ref = job.ref(0), .completion = completion},
+                      job.now() + absl::Seconds(6), &commands);
+  EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
+}
+
+TEST(JobMachineTest, NoStageStartsAfterTheDeadline) {
+  JobSpec spec = MakeJob(1, 1);
+  spec.deadline = absl::Seconds(5);
+  JobDriver job(std::move(spec));
+  job.Dispatch(0);
+  Commands commands;
+  Completion completion;
+  completion.content = Text("late");
+  job.machine().Apply(AttemptSucceeded{.ref = job.ref(0), .completion = completion},
+                      job.now() + absl::Seconds(6), &commands);
+  EXPECT_EQ(job.machine().state(), JobState::kFailed);
+  EXPECT_EQ(job.task(0).state, TaskState::kSucceeded);
+  EXPECT_EQ(job.task(1).state, TaskState::kSkipped);
+}
+
+TEST(JobMachineTest, CancellingKeepsTheReasonWithinBounds) {
+  JobDriver job(MakeJob(1, 2));
+  job.Dispatch(0);
+  job.Cancel(std::string(5000, 'x') + "\xff");
+  EXPECT_EQ(job.machine().state(), JobState::kCancelled);
+  EXPECT_EQ(End(job).error.code, ErrorCode::kCancelled);
+  EXPECT_EQ(End(job).error.message.size(), 2048u);
+}
+
+TEST(JobMachineTest, AClockThatGoesBackDoesNotMakeTimesNegative) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  Commands commands;
+  Completion completion;
+  completion.content = Text("x");
+  job.machine().Apply(AttemptSucceeded{.ref = job.ref(0), .completion = completion},
+                      job.now() - absl::Hours(1), &commands);
+  EXPECT_EQ(End(job).latency, absl::ZeroDuration());
+  EXPECT_EQ(job.machine().ended_at(), job.machine().accepted_at());
+}
+
+// ------------------------------------------------------------------------------------------------
+// Restarts
+
+TEST(JobMachineTest, AfterARestartOnlyUnfinishedTasksRunAgain) {
+  JobDriver job(MakeJob(1, 3));
+  job.DispatchAll();
+  job.Succeed(1, "kept");
+  job.Restart();
+  ASSERT_THAT(job.queued(), SizeIs(2));
+  EXPECT_EQ(job.ref(0).epoch, 2u);
+  EXPECT_EQ(job.task(1).state, TaskState::kSucceeded);
+  EXPECT_EQ(job.machine().state(), JobState::kRunning);
+  job.FinishStage("new-");
+  EXPECT_THAT(Spell(job.machine().Input(3)), HasSubstr("[Answer 2]\nkept"));
+  EXPECT_THAT(job.RecordsOf<LayerStarted>(), SizeIs(2)) << "no stage starts twice";
+}
+
+TEST(JobMachineTest, AnAttemptOfAnEarlierOwnerIsAdoptedInPlaceOfTheQueuedOne) {
+  JobDriver job(MakeJob(1, 2));
+  job.DispatchAll();
+  const AttemptRef old = job.ref(0);
+  job.Restart();
+  job.Apply(AttemptAdopted{.ref = old, .worker = "w9"});
+  EXPECT_EQ(job.task(0).state, TaskState::kRunning);
+  EXPECT_EQ(job.ref(0), old);
+  EXPECT_TRUE(std::holds_alternative<DequeueAttempt>(job.last_commands().at(0)));
+  job.Succeed(0, "survived");
+  EXPECT_EQ(job.task(0).result.worker, "w9");
+  EXPECT_EQ(job.task(0).result.attempts, 1u);
+}
+
+TEST(JobMachineTest, AnAdoptedAttemptThatIsLostIsRetriedUnderANewNumber) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kWorkerLost);
+  job.Dispatch(0);
+  const AttemptRef old = job.ref(0);  // attempt 2 of epoch 1
+  job.Restart();
+  job.Apply(AttemptAdopted{.ref = old, .worker = "w1"});
+  EXPECT_EQ(job.task(0).attempts, 2u);
+  job.Fail(0, ErrorCode::kWorkerLost);
+  EXPECT_EQ(job.ref(0),
+            (AttemptRef{.job = job.machine().id(), .task = 0, .attempt = 3, .epoch = 2}));
+}
+
+TEST(JobMachineTest, AnAttemptLostWithItsWorkerComesBackWithIt) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  const AttemptRef lost = job.ref(0);
+  job.Fail(0, ErrorCode::kWorkerLost);
+  job.Apply(AttemptAdopted{.ref = lost, .worker = "w1"});
+  EXPECT_EQ(job.ref(0), lost);
+  EXPECT_EQ(job.task(0).attempts, 1u) << "it was counted when it was dispatched";
+  job.Succeed(0, "x");
+  EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
+}
+
+TEST(JobMachineTest, AFailureIsNotTakenTwiceWhenItsWorkerReportsItAgain) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  const AttemptRef failed = job.ref(0);
+  job.Fail(0, ErrorCode::kServerError, true);
+  job.Apply(AttemptAdopted{.ref = failed, .worker = "w1"});
+  EXPECT_EQ(job.machine().stale_events(), 1u);
+  EXPECT_EQ(job.ref(0).attempt, 0u);
+}
+
+TEST(JobMachineTest, AdoptionEndsAWaitForARetry) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  const AttemptRef old = job.ref(0);
+  job.Restart();
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kServerError, true);
+  job.Apply(AttemptAdopted{.ref = old, .worker = "w1"});
+  EXPECT_EQ(job.task(0).state, TaskState::kRunning);
+  EXPECT_EQ(job.machine().NextDeadline(), job.machine().accepted_at() + absl::Minutes(10));
+}
+
+TEST(JobMachineTest, ResumeFinishesWhatTheCrashInterrupted) {
+  // Each prefix of a history with a failed agent, a stage change and an end leads on to the same
+  // end.
+  JobDriver whole(MakeJob(1, 2));
+  whole.DispatchAll();
+  whole.Fail(0, ErrorCode::kInvalidRequest);
+  whole.Succeed(1, "x");
+  whole.FinishStage("final");
+  ASSERT_THAT(whole.records(), SizeIs(8));
+  for (size_t kept = 1; kept <= whole.records().size(); ++kept) {
+    JobMachine machine(whole.machine().id(), Compile(MakeJob(1, 2), {}), {.epoch = 2});
+    for (size_t i = 0; i < kept; ++i) ASSERT_TRUE(machine.Replay(whole.records()[i]).ok());
+    Commands commands;
+    machine.Resume(whole.now(), &commands);
+    machine.CheckInvariants();
+    while (!machine.ended()) {
+      std::vector<AttemptRef> ready;
+      for (const Command& command : commands) {
+        if (const auto* enqueue = std::get_if<EnqueueAttempt>(&command))
+          ready.push_back(enqueue->ref);
+      }
+      ASSERT_FALSE(ready.empty()) << kept;
+      commands.clear();
+      for (const AttemptRef& ref : ready) {
+        machine.Apply(AttemptDispatched{.ref = ref}, whole.now(), &commands);
+        Completion completion;
+        completion.content = Text("x");
+        machine.Apply(AttemptSucceeded{.ref = ref, .completion = completion}, whole.now(),
+                      &commands);
+      }
+    }
+    EXPECT_EQ(machine.state(), JobState::kSucceeded) << kept;
+    EXPECT_EQ(machine.last_sequence(), kept < 3 ? 7u : 8u) << "degraded only if that was recorded";
+  }
+}
+
+TEST(JobMachineTest, AFatalErrorOnRecordEndsTheResumedJob) {
+  JobDriver job(MakeJob(1, 2));
+  job.DispatchAll();
+  job.Fail(0, ErrorCode::kPaymentRequired);
+  JobMachine machine(job.machine().id(), Compile(MakeJob(1, 2), {}), {.epoch = 2});
+  for (size_t i = 0; i + 1 < job.records().size(); ++i) {
+    ASSERT_TRUE(machine.Replay(job.records()[i]).ok());
+  }
+  Commands commands;
+  machine.Resume(job.now(), &commands);
+  ASSERT_THAT(commands, SizeIs(1));
+  EXPECT_EQ(machine.end()->error.code, ErrorCode::kPaymentRequired);
+}
+
+TEST(JobMachineTest, AJobResumedAfterItsDeadlineEnds) {
+  JobDriver job(MakeJob(1, 2));
+  JobMachine machine(job.machine().id(), Compile(MakeJob(1, 2), {}), {.epoch = 2});
+  ASSERT_TRUE(machine.Replay(job.records()[0]).ok());
+  Commands commands;
+  machine.Resume(job.now() + absl::Hours(1), &commands);
+  ASSERT_THAT(commands, SizeIs(1));
+  EXPECT_EQ(machine.end()->error.code, ErrorCode::kDeadlineExceeded);
+  EXPECT_THAT(machine.end()->error.message, HasSubstr("before the job could start"));
+}
+
+TEST(JobMachineTest, AnEndedJobResumesSilently) {
+  JobDriver job(MakeJob(0, 0));
+  job.Cancel();
+  job.Restart();
+  EXPECT_THAT(job.last_commands(), SizeIs(0));
+  EXPECT_EQ(job.machine().state(), JobState::kCancelled);
+  EXPECT_EQ(End(job).error.message, "cancelled");
 }
 
 }  // namespace
