@@ -12,7 +12,7 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace moa::cluster {
@@ -98,7 +98,9 @@ Process& MiniCluster::Start(absl::string_view name, absl::string_view program, c
 
 Process& MiniCluster::StartSimulator(const Args& args) {
   const std::string listen = simulator_address_.empty() ? UnusedAddress() : simulator_address_;
-  Process& simulator = Start("simulator", "cerebras-sim", Joined({"--listen", listen}, args));
+  Process& simulator =
+      Start("simulator", "cerebras-sim",
+            Joined({"--listen", listen, "--tier", "unlimited", "--record", "10000"}, args));
   simulator_address_ = simulator.Address("http");
   return simulator;
 }
@@ -201,12 +203,36 @@ JobView MiniCluster::WaitForEnd(const std::string& job_id, absl::Duration bound)
   return job;
 }
 
-int64_t MiniCluster::UpstreamCalls() {
-  return static_cast<int64_t>(SimulatorMetric("sim_chat_requests_total"));
+int64_t MiniCluster::UpstreamCalls() { return SimulatorCount("\"requests_total\":"); }
+
+int64_t MiniCluster::UpstreamCallsClosedByClient() { return SimulatorCount("\"client_closed\":"); }
+
+int64_t MiniCluster::SimulatorCount(absl::string_view key) {
+  const std::string stats = HttpCall(simulator_address_, "GET", "/sim/stats").body;
+  const size_t at = stats.find({key.data(), key.size()});
+  if (at == std::string::npos) return 0;
+  const size_t begin = at + key.size();
+  int64_t count = -1;
+  if (!absl::SimpleAtoi(stats.substr(begin, stats.find_first_of(",}", begin) - begin), &count)) {
+    throw std::runtime_error(absl::StrCat("the simulator's totals do not read: ", stats));
+  }
+  return count;
 }
 
-double MiniCluster::SimulatorMetric(absl::string_view sample) {
-  return MetricValue(simulator_address_, sample);
+std::vector<std::string> MiniCluster::DigestsCalled() {
+  const std::string all = HttpCall(simulator_address_, "GET", "/sim/requests?bodies=0").body;
+  std::vector<std::string> digests;
+  constexpr absl::string_view kKey = "\"digest\":\"";
+  for (size_t at = 0; (at = all.find(kKey.data(), at)) != std::string::npos;) {
+    at += kKey.size();
+    digests.push_back(all.substr(at, all.find('"', at) - at));
+  }
+  return digests;
+}
+
+void MiniCluster::SetFaults(absl::string_view faults) {
+  const HttpReply reply = HttpCall(simulator_address_, "PUT", "/sim/faults", faults);
+  if (reply.status != 200) throw std::runtime_error(absl::StrCat("faults refused: ", reply.body));
 }
 
 }  // namespace moa::cluster

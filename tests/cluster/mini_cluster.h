@@ -49,7 +49,7 @@ class MiniCluster {
   Process& Start(absl::string_view name, absl::string_view program, const Args& args,
                  const Variables& variables = {});
 
-  // Simulator without delays, coordinator, `workers` workers, all connected.
+  // Simulator (by default without delays), coordinator, `workers` workers, all connected.
   void StartAll(int workers = 1, const Args& simulator_args = {"--time-scale", "0"});
   void WaitForWorkers(int count);
 
@@ -72,12 +72,18 @@ class MiniCluster {
   // Waits until the job has ended.
   JobView WaitForEnd(const std::string& job_id, absl::Duration bound = kPatience);
 
-  // Chat completions that the simulator has been asked for so far, refused ones included.
+  // Completions that the simulator has been asked for so far, refused ones included.
   int64_t UpstreamCalls();
-  // A sample of the simulator's own metrics.
-  double SimulatorMetric(absl::string_view sample);
+  // Those of them whose client closed the connection before the end.
+  int64_t UpstreamCallsClosedByClient();
+  // The digests of the prompts it was asked to complete, in the order of arrival.
+  std::vector<std::string> DigestsCalled();
+  // Replaces the simulator's faults; "" for none.
+  void SetFaults(absl::string_view faults);
 
  private:
+  int64_t SimulatorCount(absl::string_view key);
+
   std::string dir_;
   std::string coordinator_address_;
   std::string simulator_address_;

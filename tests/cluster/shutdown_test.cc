@@ -76,7 +76,7 @@ TEST_F(ShutdownTest, CancellingAJobClosesItsCall) {
   const CommandResult cancelled = cluster_.Moactl({"cancel", id, "-o", "json"});
   EXPECT_EQ(cancelled.status, 0) << cancelled.err;
   EXPECT_EQ(cluster_.Get(id).state, "CANCELLED");
-  EXPECT_TRUE(WaitUntil([&] { return cluster_.SimulatorMetric("sim_client_closed_total") >= 1; }));
+  EXPECT_TRUE(WaitUntil([&] { return cluster_.UpstreamCallsClosedByClient() == 1; }));
   // The slot is free again.
   EXPECT_TRUE(WaitUntil([&] {
     return testing::Value(cluster_.Moactl({"workers", "-o", "json"}).out,
