@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/http/http_server.h"
+#include "simulator/simulator.h"
+
+namespace moa::simulator {
+
+// The command line of cerebras-sim.
+struct Flags {
+  SimulatorOptions simulator;
+  HttpServerOptions http;
+  bool json_log = false;
+};
+
+// Reads flags and, where one is not given, the environment (CEREBRAS_SIM_TIME_SCALE for
+// --time-scale). When the process should end now, returns its exit status: 0 after --help, 2 after
+// a mistake, which has been printed with the flag's name.
+std::optional<int> ParseFlags(int argc, char** argv, Flags& flags);
+
+}  // namespace moa::simulator

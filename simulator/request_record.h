@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "common/loop/mutex.h"
+
+namespace moa::simulator {
+
+// What the simulator saw of one completion request. The API key is not among it.
+struct RequestRecord {
+  uint64_t sequence = 0;  // from 1, in the order of arrival
+  std::string id;         // empty for requests that were refused
+  std::string path;
+  std::string model;
+  std::string digest;
+  std::vector<std::string> saw;
+  std::vector<std::string> faults;  // that struck it, as specified
+  bool stream = false;
+  double started = 0;  // Unix seconds
+  double ended = 0;    // 0 while it runs
+  int status = 0;      // 0 when the client got none
+  // running, completed, refused, client_closed (the client left before the end), fault (ended on
+  // purpose).
+  std::string outcome = "running";
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;
+  int64_t completion_tokens = 0;
+  std::string body;  // the request's JSON as sent (after gzip); empty when it was not JSON
+};
+
+// The last requests and totals since the start: what tests ask under /sim/requests and /sim/stats.
+// Bounded in number and in bytes; the oldest go first. Thread-safe.
+class RequestLog {
+ public:
+  // `records_max` 0 keeps no requests, only totals, and asks callers to skip what is costly.
+  explicit RequestLog(size_t records_max) : records_max_(records_max) {}
+
+  bool keeps_requests() const { return records_max_ > 0; }
+
+  // Returns the sequence number, which End takes.
+  uint64_t Begin(RequestRecord record);
+  // Once a request. `status` is what the client got; 0: nothing.
+  void End(uint64_t sequence, int status, absl::string_view outcome);
+
+  struct Filter {
+    uint64_t after = 0;   // sequence numbers above this one
+    size_t limit = 1000;  // of those the newest
+    std::string model;    // empty: all
+    bool bodies = true;
+  };
+  // {"requests":[…]} in the order of arrival; each has "request", the body as sent.
+  std::string RequestsJson(const Filter& filter);
+  // {"requests_total":…,"running":…,"running_max":…,"by_outcome":{…},"by_status":{…},"by_model":{…},…}
+  std::string StatsJson();
+  // Forgets requests and totals; running ones stay counted as running.
+  void Clear();
+
+ private:
+  static constexpr size_t kBytesMax = 64 << 20;
+
+  void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const size_t records_max_;
+  Mutex mutex_;
+  uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<RequestRecord> records_ ABSL_GUARDED_BY(mutex_);  // consecutive sequence numbers
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t requests_total_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t running_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t running_max_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t prompt_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t completion_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Few keys each: outcomes and statuses are fixed sets, models those of the table.
+  std::map<std::string, int64_t, std::less<>> by_outcome_ ABSL_GUARDED_BY(mutex_);
+  std::map<int, int64_t> by_status_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int64_t, std::less<>> by_model_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace moa::simulator

@@ -1,0 +1,285 @@
+#include "simulator/simulator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "simulator/delivery.h"
+#include "simulator/gzip.h"
+
+namespace moa::simulator {
+namespace {
+
+constexpr size_t kUnzippedBytesMax = 64 << 20;
+constexpr absl::string_view kModelsPath = "/v1/models";
+constexpr absl::string_view kPublicModelsPath = "/public/v1/models";
+
+// Sent by the service with every reply (CEREBRAS_API.md, section 1).
+constexpr absl::string_view kCommonHeaders =
+    "referrer-policy: strict-origin-when-cross-origin\r\n"
+    "strict-transport-security: max-age=15552000; includeSubDomains; preload\r\n";
+
+std::string Uuid(uint64_t seed, uint64_t number) {
+  const std::string a = Hex16(Hash64("id", seed + number * 2));
+  const std::string b = Hex16(Hash64("id", seed + number * 2 + 1));
+  return absl::StrCat(a.substr(0, 8), "-", a.substr(8, 4), "-4", a.substr(13, 3), "-a",
+                      b.substr(1, 3), "-", b.substr(4, 12));
+}
+
+HttpResponse Json(int status, std::string body) {
+  HttpResponse response(status, "application/json", std::move(body));
+  response.AddHeaderBlock(kCommonHeaders);
+  return response;
+}
+
+HttpResponse Error(const ApiError& error) {
+  HttpResponse response = error.ToResponse();
+  response.AddHeaderBlock(kCommonHeaders);
+  return response;
+}
+
+HttpResponse NotFound(absl::string_view path) {
+  return Error({404, absl::StrCat("Not Found: ", path), "not_found_error", "", "not_found"});
+}
+
+}  // namespace
+
+Simulator::Simulator(SimulatorOptions options)
+    : options_(std::move(options)),
+      fingerprint_(absl::StrCat("fp_", Hex16(Hash64("fingerprint", options_.seed)), "5a1a")),
+      model_list_(ModelListJson()),
+      public_model_list_(PublicModelListJson()),
+      limits_(options_.limits),
+      replies_(options_.seed, options_.reply_length),
+      faults_(options_.faults, options_.seed),
+      log_(options_.records_max) {}
+
+HttpResponse Simulator::ErrorResponse(int status, absl::string_view message) {
+  if (status == 413) return Error(RequestTooLarge());
+  ApiError error = ErrorForStatus(status);
+  error.message = absl::StrCat(HttpReason(status), ": ", message);
+  return Error(error);
+}
+
+void Simulator::Handle(const HttpRequest& request, HttpResponder responder) {
+  const absl::string_view path = request.path;
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (path == "/v1/chat/completions" || path == "/v1/completions") {
+    if (request.method != "POST") return responder.Send(Error(ErrorForStatus(405)));
+    return Complete(request, path == "/v1/completions", std::move(responder));
+  }
+  if (absl::StartsWith(path, "/sim/")) return Inspect(request, responder);
+  if (!get) return responder.Send(NotFound(path));
+  if (path == "/v1/tcp_warming") return responder.Send(Json(200, "{}"));
+  if (absl::StartsWith(path, kModelsPath)) return GetModels(request, responder);
+  if (absl::StartsWith(path, kPublicModelsPath)) return GetPublicModels(request, responder);
+  responder.Send(NotFound(path));
+}
+
+std::optional<ApiError> Simulator::Authenticate(const HttpRequest& http,
+                                                absl::string_view* org) const {
+  absl::string_view value = http.Header("Authorization");
+  if (!absl::StartsWithIgnoreCase(value, "Bearer ")) return WrongApiKey();
+  value.remove_prefix(7);
+  value = absl::StripAsciiWhitespace(value);
+  const std::vector<std::string>& keys = options_.api_keys;
+  if (value.empty() ||
+      (!keys.empty() && std::find(keys.begin(), keys.end(), value) == keys.end())) {
+    return WrongApiKey();
+  }
+  *org = value;
+  return std::nullopt;
+}
+
+void Simulator::GetModels(const HttpRequest& http, HttpResponder& responder) {
+  absl::string_view org;
+  if (auto error = Authenticate(http, &org)) return responder.Send(Error(*error));
+  absl::string_view id = http.path.substr(kModelsPath.size());
+  if (id.empty() || id == "/") return responder.Send(Json(200, model_list_));
+  if (!absl::ConsumePrefix(&id, "/")) return responder.Send(NotFound(http.path));
+  const std::string name = PercentDecode(id);
+  const Model* model = FindModel(name);
+  if (model == nullptr) {
+    return responder.Send(Error(IsRetired(name) ? ModelArchived(name) : ModelNotFound(name)));
+  }
+  responder.Send(Json(200, ModelJson(*model)));
+}
+
+void Simulator::GetPublicModels(const HttpRequest& http, HttpResponder& responder) {
+  absl::string_view id = http.path.substr(kPublicModelsPath.size());
+  if (id.empty() || id == "/") return responder.Send(Json(200, public_model_list_));
+  if (!absl::ConsumePrefix(&id, "/")) return responder.Send(NotFound(http.path));
+  const std::string name = PercentDecode(id);
+  const Model* model = FindModel(name);
+  if (model == nullptr) {
+    std::string body = "{\"detail\":";
+    AppendJsonString(body, absl::StrCat("Model '", name, "' not found or not publicly available"));
+    return responder.Send(Json(404, body + "}"));
+  }
+  responder.Send(Json(200, PublicModelJson(*model)));
+}
+
+void Simulator::Inspect(const HttpRequest& http, HttpResponder& responder) {
+  const bool get = http.method == "GET";
+  if (get && http.path == "/sim/stats") return responder.Send(Json(200, log_.StatsJson()));
+  if (get && http.path == "/sim/requests") {
+    RequestLog::Filter filter;
+    if (!absl::SimpleAtoi(http.QueryValue("after"), &filter.after)) filter.after = 0;
+    uint64_t limit = 0;
+    if (absl::SimpleAtoi(http.QueryValue("limit"), &limit)) filter.limit = limit;
+    filter.model = http.QueryValue("model");
+    filter.bodies = http.QueryValue("bodies") != "0";
+    return responder.Send(Json(200, log_.RequestsJson(filter)));
+  }
+  if (http.method == "POST" && http.path == "/sim/reset") {
+    log_.Clear();
+    return responder.Send(Json(200, "{}"));
+  }
+  if (http.path == "/sim/faults") {
+    if (get) return responder.Send(Json(200, faults_.Json()));
+    if (http.method == "PUT") return responder.Send(ReplaceFaults(http.body));
+    if (http.method == "DELETE") return responder.Send(ReplaceFaults(""));
+  }
+  responder.Send(NotFound(http.path));
+}
+
+HttpResponse Simulator::ReplaceFaults(absl::string_view lines) {
+  std::vector<FaultSpec> specs;
+  for (absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipWhitespace())) {
+    absl::StatusOr<FaultSpec> spec = ParseFault(absl::StripAsciiWhitespace(line));
+    if (!spec.ok()) return Error(WrongApiFormat(std::string(spec.status().message())));
+    specs.push_back(*std::move(spec));
+  }
+  const absl::Status status = faults_.Replace(std::move(specs));
+  if (!status.ok()) return Error(WrongApiFormat(std::string(status.message())));
+  return Json(200, faults_.Json());
+}
+
+void Simulator::Refuse(const ApiError& error, RequestRecord record, const std::string& headers,
+                       HttpResponder& responder) {
+  HttpResponse response = Error(error);
+  response.AddHeaderBlock(headers);
+  const uint64_t sequence = log_.Begin(std::move(record));
+  log_.End(sequence, error.status, "refused");
+  responder.Send(std::move(response));
+}
+
+void Simulator::Complete(const HttpRequest& http, bool text_completion, HttpResponder responder) {
+  RequestRecord record;
+  record.path = std::string(http.path);
+  absl::string_view org;
+  if (auto error = Authenticate(http, &org)) return Refuse(*error, record, "", responder);
+  std::string unzipped;
+  absl::string_view body = http.body;
+  if (const absl::string_view coding = http.Header("Content-Encoding");
+      !coding.empty() && coding != "identity") {
+    if (!absl::EqualsIgnoreCase(coding, "gzip")) {
+      return Refuse(WrongApiFormat(absl::StrCat("Content-Encoding ", coding, " is not supported")),
+                    record, "", responder);
+    }
+    absl::StatusOr<std::string> text = Gunzip(http.body, kUnzippedBytesMax);
+    if (!text.ok()) {
+      return Refuse(absl::IsResourceExhausted(text.status())
+                        ? RequestTooLarge()
+                        : WrongApiFormat(std::string(text.status().message())),
+                    record, "", responder);
+    }
+    unzipped = *std::move(text);
+    body = unzipped;
+  }
+  ChatRequest request;
+  auto error = text_completion ? ParseTextRequest(body, request) : ParseChatRequest(body, request);
+  record.model = request.model;
+  record.stream = request.stream;
+  const bool is_json = !error || !absl::StartsWith(error->message, "body: Invalid JSON");
+  if (log_.keeps_requests() && is_json) record.body = std::string(body);
+  if (error) return Refuse(*error, std::move(record), "", responder);
+  const Model* model = FindModel(request.model);
+  if (model == nullptr) {
+    return Refuse(
+        IsRetired(request.model) ? ModelArchived(request.model) : ModelNotFound(request.model),
+        std::move(record), "", responder);
+  }
+  error = CheckForModel(request, *model);
+  if (error) return Refuse(*error, std::move(record), "", responder);
+  Run(*model, std::move(request), std::move(record), org, std::move(responder));
+}
+
+void Simulator::Run(const Model& model, ChatRequest request, RequestRecord record,
+                    absl::string_view org, HttpResponder responder) {
+  const absl::Time now = absl::Now();
+  Prompt prompt = RenderPrompt(request, model.id);
+  record.prompt_tokens = prompt.tokens;
+  record.digest = Hex16(prompt.digest);
+  if (prompt.tokens > model.context_tokens_max) {
+    return Refuse(ContextLengthExceeded(prompt.tokens, model.context_tokens_max), std::move(record),
+                  "", responder);
+  }
+  std::vector<FaultSpec> faults = faults_.Select(model.id, prompt.text);
+  for (const FaultSpec& fault : faults) record.faults.push_back(fault.text);
+  const bool bare = std::any_of(faults.begin(), faults.end(), [](const FaultSpec& fault) {
+    return fault.kind == FaultKind::kNoRateLimitHeaders;
+  });
+  for (const FaultSpec& fault : faults) {
+    if (!Delivery::EndsBeforeReply(fault.kind)) continue;
+    const uint64_t sequence = log_.Begin(std::move(record));
+    return Delivery::Fail(fault, kCommonHeaders, std::move(responder),
+                          [this, sequence](int status, absl::string_view outcome) {
+                            log_.End(sequence, status, outcome);
+                          });
+  }
+  const int64_t estimate =
+      prompt.tokens + request.n * RateLimits::ReservedCompletion(request.max_completion_tokens);
+  RateLimits::Decision decision = limits_.Admit(org, model, estimate, now);
+  if (decision.error) {
+    std::string headers = absl::StrCat("Retry-After: ", decision.retry_after_seconds, "\r\n");
+    if (!bare) headers += decision.headers;
+    return Refuse(*decision.error, std::move(record), headers, responder);
+  }
+
+  Completion completion;
+  const uint64_t number = completions_.fetch_add(1, std::memory_order_relaxed) + 1;
+  completion.id =
+      absl::StrCat(request.text_completion ? "cmpl-" : "chatcmpl-", Uuid(options_.seed, number));
+  completion.model = model.id;
+  completion.fingerprint = fingerprint_;
+  completion.created = absl::ToDoubleSeconds(now - absl::UnixEpoch());
+  completion.text_completion = request.text_completion;
+  completion.logprobs = request.logprobs;
+  completion.prompt_tokens = prompt.tokens;
+  completion.cached_tokens = cache_.Use(org, model.id, prompt.text, prompt.tokens, now);
+  completion.choices = replies_.Generate(request, model, prompt);
+  Random random(Hash64("timing", options_.seed + number));
+  completion.timing = TimingOf(model, prompt.tokens - completion.cached_tokens,
+                               completion.cached_tokens > 0, completion.completion_tokens(),
+                               options_.time_scale, options_.slow_queue_share, random);
+
+  record.id = completion.id;
+  record.saw = std::move(prompt.saw);
+  record.cached_tokens = completion.cached_tokens;
+  record.completion_tokens = completion.completion_tokens();
+  const int64_t total = record.prompt_tokens + record.completion_tokens;
+  const int64_t uncached = total - record.cached_tokens;
+  Delivery::Plan plan;
+  plan.headers = absl::StrCat(kCommonHeaders, "inference-id: ", completion.id, "\r\n",
+                              bare ? "" : decision.headers);
+  plan.responder = std::move(responder);
+  plan.completion = std::move(completion);
+  plan.stream = request.stream;
+  plan.faults = std::move(faults);
+  plan.random = random;
+  const uint64_t sequence = log_.Begin(std::move(record));
+  plan.on_end = [this, sequence, uncached, total, reservation = std::move(decision.reservation)](
+                    int status, absl::string_view outcome) {
+    limits_.Settle(reservation, uncached, total, absl::Now());
+    log_.End(sequence, status, outcome);
+  };
+  Delivery::Start(std::move(plan));
+}
+
+}  // namespace moa::simulator

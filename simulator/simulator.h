@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/http/http_server.h"
+#include "simulator/chat_request.h"
+#include "simulator/faults.h"
+#include "simulator/prompt_cache.h"
+#include "simulator/rate_limits.h"
+#include "simulator/reply.h"
+#include "simulator/request_record.h"
+
+namespace moa::simulator {
+
+struct SimulatorOptions {
+  std::vector<std::string> api_keys;  // empty: any bearer token, each an organisation of its own
+  uint64_t seed = 1;
+  double time_scale = 1;  // of the service's own times; 0: at once
+  double slow_queue_share =
+      0.1;  // of requests that wait long in the queue, where times count at all
+  LimitOptions limits;
+  ReplyLength reply_length;
+  std::vector<FaultSpec> faults;
+  size_t records_max = 100;  // requests kept for /sim/requests
+};
+
+// The stand-in for the Cerebras API: an HTTP handler, to be served by HttpServer. Its answers
+// depend on its seed and the requests alone; its times, ids and rate limits also on their order and
+// the clock.
+//
+//   POST /v1/chat/completions, /v1/completions · GET /v1/models[/ID], /public/v1/models[/ID],
+//   /v1/tcp_warming
+//
+// and, for tests, without a key:
+//
+//   GET /sim/requests?after=SEQ&limit=N&model=ID&bodies=0   what came, oldest first
+//   GET /sim/stats                                          totals; running and the most that ran
+//   at once POST /sim/reset                                         forgets both GET, PUT, DELETE
+//   /sim/faults                            the faults; PUT: one spec a line
+//
+// Checks come in the order of CEREBRAS_API.md, section 9; a fault strikes after validation and
+// before limits. Owner: main or a test; outlives the server that calls it. Thread-safe.
+class Simulator {
+ public:
+  explicit Simulator(SimulatorOptions options);
+
+  void Handle(const HttpRequest& request, HttpResponder responder);
+
+  // For HttpServerOptions::error_response: what never reaches Handle, in the API's own words.
+  static HttpResponse ErrorResponse(int status, absl::string_view message);
+
+  static constexpr size_t kBodyBytesMax = 16 << 20;
+
+ private:
+  void Complete(const HttpRequest& http, bool text_completion, HttpResponder responder);
+  void Run(const Model& model, ChatRequest request, RequestRecord record, absl::string_view org,
+           HttpResponder responder);
+  void GetModels(const HttpRequest& http, HttpResponder& responder);
+  void GetPublicModels(const HttpRequest& http, HttpResponder& responder);
+  void Inspect(const HttpRequest& http, HttpResponder& responder);
+  HttpResponse ReplaceFaults(absl::string_view lines);
+  // The organisation of a request; an error when its key is not one of ours.
+  std::optional<ApiError> Authenticate(const HttpRequest& http, absl::string_view* org) const;
+  void Refuse(const ApiError& error, RequestRecord record, const std::string& headers,
+              HttpResponder& responder);
+
+  const SimulatorOptions options_;
+  const std::string fingerprint_;
+  const std::string model_list_;
+  const std::string public_model_list_;
+  RateLimits limits_;
+  PromptCache cache_;
+  ReplyGenerator replies_;
+  Faults faults_;
+  RequestLog log_;
+  std::atomic<uint64_t> completions_{0};
+};
+
+}  // namespace moa::simulator
