@@ -1,0 +1,257 @@
+#include "coordinator/metrics/coordinator_metrics.h"
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/loop/loop.h"
+
+namespace moa {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using Buckets = Histogram::BucketBoundaries;
+
+// Fine below 10 ms, where the system's own time lies; coarse up to the longest deadlines.
+const Buckets& SecondsBuckets() {
+  static const Buckets buckets = {.0005, .001, .002, .005, .01,  .02,  .04,  .08, .16,
+                                  .32,   .64,  1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300};
+  return buckets;
+}
+
+std::string Lower(absl::string_view name) { return absl::AsciiStrToLower(name); }
+
+template <typename Build>
+auto& Make(Build build, prometheus::Registry& registry, const char* name, const char* help) {
+  return build().Name(name).Help(help).Register(registry);
+}
+
+// The same metric at a scrape, for levels that are read rather than counted.
+prometheus::MetricFamily LevelFamily(const char* name, const char* help,
+                                     std::vector<std::pair<prometheus::Labels, double>> values) {
+  prometheus::MetricFamily family;
+  family.name = name;
+  family.help = help;
+  family.type = prometheus::MetricType::Gauge;
+  for (auto& [labels, value] : values) {
+    prometheus::ClientMetric& metric = family.metric.emplace_back();
+    for (const auto& [key, text] : labels) metric.label.push_back({key, text});
+    metric.gauge.value = value;
+  }
+  return family;
+}
+
+}  // namespace
+
+struct CoordinatorMetrics::ModelSeries {
+  std::string model;
+  Counter* prompt = nullptr;
+  Counter* cached = nullptr;
+  Counter* completion = nullptr;
+  Counter* reasoning = nullptr;
+  Histogram* run = nullptr;
+  Histogram* ttft = nullptr;
+  std::array<Counter*, static_cast<size_t>(ErrorCode::kInternal) + 1> outcomes{};  // made on use
+};
+
+struct CoordinatorMetrics::Families {
+  explicit Families(prometheus::Registry& r)
+      : submitted(Make(BuildCounter, r, "moa_jobs_submitted_total", "Jobs accepted").Add({})),
+        refused(Make(BuildCounter, r, "moa_jobs_refused_total",
+                     "Submissions that were not accepted, by reason")),
+        finished(Make(BuildCounter, r, "moa_jobs_finished_total", "Jobs ended, by final state")),
+        degraded(Make(BuildCounter, r, "moa_jobs_degraded_total",
+                      "Jobs ended that had lost an agent's answer on the way")
+                     .Add({})),
+        recovered(Make(BuildCounter, r, "moa_jobs_recovered_total",
+                       "Unfinished jobs taken up from the store")
+                      .Add({})),
+        tasks(Make(BuildCounter, r, "moa_tasks_finished_total", "Tasks ended, by state")),
+        attempts(Make(BuildCounter, r, "moa_attempts_total",
+                      "Upstream calls ended, by model and outcome")),
+        tokens(Make(BuildCounter, r, "moa_tokens_total",
+                    "Tokens as the provider counted them, by model and kind; cached ones are part of the prompt, "
+                    "reasoning ones of the completion")),
+        duplicated(Make(BuildCounter, r, "moa_upstream_calls_duplicated_total",
+                        "Calls made again because their result was lost or could not be adopted")
+                       .Add({})),
+        stale(Make(BuildCounter, r, "moa_stale_events_total",
+                   "Reports about attempts that are not current any more")
+                  .Add({})),
+        job_seconds(Make(BuildHistogram, r, "moa_job_duration_seconds",
+                         "From acceptance to the terminal record")
+                        .Add({}, SecondsBuckets())),
+        added_seconds(Make(BuildHistogram, r, "moa_job_added_latency_seconds",
+                           "Job duration less its critical path: what the system added")
+                          .Add({}, SecondsBuckets())),
+        layer_seconds(Make(BuildHistogram, r, "moa_layer_duration_seconds",
+                           "From a layer's start to the next one's, by kind")),
+        queue_seconds(Make(BuildHistogram, r, "moa_task_queue_seconds",
+                           "From a task's being ready to its dispatch")
+                          .Add({}, SecondsBuckets())),
+        run_seconds(Make(BuildHistogram, r, "moa_attempt_duration_seconds",
+                         "Successful upstream calls as the workers measured them")),
+        ttft_seconds(Make(BuildHistogram, r, "moa_time_to_first_token_seconds",
+                          "Until the first token of streamed upstream calls")) {
+    for (const char* reason : {"invalid", "queue_full", "conflict", "draining", "store"}) {
+      refused.Add({{"reason", reason}});
+    }
+    for (const JobState state : {JobState::kSucceeded, JobState::kFailed, JobState::kCancelled}) {
+      job_states[static_cast<size_t>(state)] =
+          &finished.Add({{"state", Lower(JobStateName(state))}});
+    }
+    for (const TaskState state : {TaskState::kSucceeded, TaskState::kFailed}) {
+      task_states[static_cast<size_t>(state)] = &tasks.Add({{"state", Lower(TaskStateName(state))}});
+    }
+    agents_seconds = &layer_seconds.Add({{"kind", "agents"}}, SecondsBuckets());
+    aggregator_seconds = &layer_seconds.Add({{"kind", "aggregator"}}, SecondsBuckets());
+  }
+
+  Counter& submitted;
+  Family<Counter>& refused;
+  Family<Counter>& finished;
+  Counter& degraded;
+  Counter& recovered;
+  Family<Counter>& tasks;
+  Family<Counter>& attempts;
+  Family<Counter>& tokens;
+  Counter& duplicated;
+  Counter& stale;
+  Histogram& job_seconds;
+  Histogram& added_seconds;
+  Family<Histogram>& layer_seconds;
+  Histogram& queue_seconds;
+  Family<Histogram>& run_seconds;
+  Family<Histogram>& ttft_seconds;
+  Histogram* agents_seconds = nullptr;
+  Histogram* aggregator_seconds = nullptr;
+  std::array<Counter*, static_cast<size_t>(JobState::kCancelled) + 1> job_states{};
+  std::array<Counter*, static_cast<size_t>(TaskState::kSkipped) + 1> task_states{};
+};
+
+CoordinatorMetrics::CoordinatorMetrics(const Options& options)
+    : options_(options), families_(std::make_unique<Families>(registry_)) {
+  Make(BuildGauge, registry_, "moa_build_info", "Always 1; the labels say what runs")
+      .Add({{"version", options_.version}, {"program", "coordinator"}})
+      .Set(1);
+}
+
+CoordinatorMetrics::~CoordinatorMetrics() = default;
+
+CoordinatorMetrics::ModelSeries& CoordinatorMetrics::Series(absl::string_view model) {
+  auto it = models_.find(model);
+  if (it != models_.end()) return *it->second;
+  if (models_.size() >= options_.models_max) {
+    model = "other";
+    it = models_.find(model);
+    if (it != models_.end()) return *it->second;
+  }
+  Families& f = *families_;
+  auto series = std::make_unique<ModelSeries>();
+  series->model = std::string(model);
+  const auto tokens = [&](const char* kind) {
+    return &f.tokens.Add({{"model", series->model}, {"kind", kind}});
+  };
+  series->prompt = tokens("prompt");
+  series->cached = tokens("cached");
+  series->completion = tokens("completion");
+  series->reasoning = tokens("reasoning");
+  series->run = &f.run_seconds.Add({{"model", series->model}}, SecondsBuckets());
+  series->ttft = &f.ttft_seconds.Add({{"model", series->model}}, SecondsBuckets());
+  return *models_.emplace(std::string(model), std::move(series)).first->second;
+}
+
+void CoordinatorMetrics::JobSubmitted() { families_->submitted.Increment(); }
+
+void CoordinatorMetrics::JobRefused(absl::string_view reason) {
+  families_->refused.Add({{"reason", std::string(reason)}}).Increment();
+}
+
+void CoordinatorMetrics::JobEnded(JobState state, bool degraded, absl::Duration latency,
+                                  absl::Duration critical_path) {
+  families_->job_states[static_cast<size_t>(state)]->Increment();
+  if (degraded) families_->degraded.Increment();
+  families_->job_seconds.Observe(absl::ToDoubleSeconds(latency));
+  if (state == JobState::kSucceeded) {
+    families_->added_seconds.Observe(absl::ToDoubleSeconds(latency - critical_path));
+  }
+}
+
+void CoordinatorMetrics::StageEnded(bool aggregator, absl::Duration latency) {
+  (aggregator ? families_->aggregator_seconds : families_->agents_seconds)
+      ->Observe(absl::ToDoubleSeconds(latency));
+}
+
+void CoordinatorMetrics::TaskEnded(TaskState state) {
+  if (Counter* counter = families_->task_states[static_cast<size_t>(state)]) counter->Increment();
+}
+
+void CoordinatorMetrics::AttemptEnded(absl::string_view model, ErrorCode code, absl::Duration run,
+                                      absl::Duration ttft, const Usage& usage) {
+  ModelSeries& series = Series(model);
+  Counter*& outcome = series.outcomes[static_cast<size_t>(code)];
+  if (outcome == nullptr) {
+    outcome = &families_->attempts.Add(
+        {{"model", series.model},
+         {"outcome", code == ErrorCode::kUnspecified ? "ok" : Lower(ErrorCodeName(code))}});
+  }
+  outcome->Increment();
+  series.prompt->Increment(static_cast<double>(usage.prompt_tokens));
+  series.cached->Increment(static_cast<double>(usage.cached_tokens));
+  series.completion->Increment(static_cast<double>(usage.completion_tokens));
+  series.reasoning->Increment(static_cast<double>(usage.reasoning_tokens));
+  if (code == ErrorCode::kUnspecified) series.run->Observe(absl::ToDoubleSeconds(run));
+  if (ttft > absl::ZeroDuration()) series.ttft->Observe(absl::ToDoubleSeconds(ttft));
+}
+
+void CoordinatorMetrics::AttemptQueued(absl::Duration wait) {
+  families_->queue_seconds.Observe(absl::ToDoubleSeconds(wait));
+}
+
+void CoordinatorMetrics::CallDuplicated() { families_->duplicated.Increment(); }
+void CoordinatorMetrics::StaleEvent() { families_->stale.Increment(); }
+void CoordinatorMetrics::JobRecovered() { families_->recovered.Increment(); }
+
+void CoordinatorMetrics::LevelsNow(const Levels& levels) {
+  MutexLock lock(levels_mutex_);
+  levels_ = levels;
+}
+
+std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
+  Levels levels;
+  {
+    MutexLock lock(levels_mutex_);
+    levels = levels_;
+  }
+  const auto number = [](uint64_t value) { return static_cast<double>(value); };
+  const double age = levels.tasks_queued == 0
+                         ? 0
+                         : absl::ToDoubleSeconds(Loop::Now() - levels.oldest_queued);
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  families.push_back(LevelFamily(
+      "moa_jobs", "Jobs without a terminal record", {{{{"state", "queued"}}, number(levels.jobs_queued)},
+                                                {{{"state", "running"}}, number(levels.jobs_running)}}));
+  families.push_back(LevelFamily("moa_queue_tasks", "Ready tasks that wait for a slot",
+                                 {{{}, number(levels.tasks_queued)}}));
+  families.push_back(LevelFamily("moa_queue_oldest_age_seconds",
+                                 "How long the oldest ready task has waited", {{{}, age}}));
+  families.push_back(LevelFamily("moa_attempts_running", "Attempts on workers",
+                                 {{{}, number(levels.attempts_running)}}));
+  families.push_back(
+      LevelFamily("moa_workers", "Connected workers", {{{}, number(levels.workers)}}));
+  families.push_back(LevelFamily(
+      "moa_worker_slots", "Slots of the connected workers, by use",
+      {{{{"state", "used"}}, number(levels.attempts_running)},
+       {{{"state", "free"}}, number(levels.slots - std::min(levels.slots, levels.attempts_running))}}));
+  families.push_back(
+      LevelFamily("moa_watchers", "Calls of WatchJob", {{{}, number(levels.watchers)}}));
+  return families;
+}
+
+}  // namespace moa

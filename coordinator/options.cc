@@ -1,0 +1,48 @@
+#include "coordinator/options.h"
+
+#include "common/base/version.h"
+#include "common/flags/flags.h"
+
+namespace moa {
+
+std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
+                                           CoordinatorOptions* options) {
+  FlagSet flags({.name = "moa-coordinator",
+                 .description = "Takes mixture-of-agents jobs, hands their tasks to workers and keeps "
+                                "what is accepted on disk.",
+                 .version = MoaVersion(),
+                 .examples = "  moa-coordinator --store sqlite:/var/lib/moa/jobs.db\n"
+                             "  moa-coordinator --listen 0.0.0.0:7070 --tls-cert cert.pem "
+                             "--tls-key key.pem --tls-client-ca ca.pem"});
+  flags.Group("Network");
+  flags.Address("listen", &options->listen, "where clients and workers connect (gRPC)");
+  flags.Address("metrics-listen", &options->metrics_listen,
+                "where /metrics, /healthz and /readyz are served (HTTP)");
+  flags.Bool("insecure", &options->insecure,
+             "allow --listen beyond loopback without TLS: anybody who reaches the port can submit "
+             "jobs and read answers");
+  AddServerTlsFlags(flags, &options->tls);
+  flags.Group("Jobs");
+  flags.String("store", &options->store, "where jobs are kept: sqlite:PATH");
+  flags.String("config", &options->config, "YAML or JSON file with the model table");
+  flags.Int("max-queued-jobs", &options->max_queued_jobs,
+            "unfinished jobs at most; further ones are refused until some have ended", 1, 10'000'000);
+  flags.Int("max-queued-bytes", &options->max_queued_bytes,
+            "bytes of the prompts of unfinished jobs at most", 1 << 20);
+  flags.Int("max-watchers", &options->max_watchers, "clients that watch a job at most", 1, 1'000'000);
+  flags.Group("Restarts");
+  flags.Duration("drain-timeout", &options->drain_timeout,
+                 "after SIGTERM, how long running calls may take to end");
+  flags.Duration("adoption-grace", &options->adoption_grace,
+                 "after a restart, how long an unfinished task waits for the worker that may still "
+                 "run it");
+  flags.Duration("reconnect-grace", &options->reconnect_grace,
+                 "the same after a worker's connection broke");
+  flags.Group("Logging");
+  flags.Choice("log-format", &options->log_format, {"text", "json"}, "form of the log on stderr");
+  flags.Choice("log-level", &options->log_level, {"debug", "info", "warning", "error"},
+               "least important lines shown");
+  return flags.ParseOrExit(argc, argv);
+}
+
+}  // namespace moa

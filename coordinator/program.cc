@@ -1,0 +1,112 @@
+#include "coordinator/program.h"
+
+#include <future>
+#include <memory>
+#include <utility>
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "absl/synchronization/notification.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/jobfile/presets.h"
+#include "common/log/log.h"
+#include "common/loop/loop.h"
+#include "common/net/address.h"
+#include "common/net/grpc_defaults.h"
+#include "common/net/metrics_server.h"
+#include "common/net/shutdown.h"
+#include "coordinator/config.h"
+#include "coordinator/metrics/coordinator_metrics.h"
+#include "coordinator/rpc/public_service.h"
+#include "coordinator/rpc/worker_hub.h"
+#include "coordinator/runtime/coordinator.h"
+#include "coordinator/store/open.h"
+
+namespace moa {
+namespace {
+
+// Running calls of clients get so long to be answered when the server ends.
+constexpr absl::Duration kServerGrace = absl::Seconds(1);
+
+Coordinator::Options RuntimeOptions(const CoordinatorOptions& options, uint64_t epoch) {
+  return {.epoch = epoch,
+          .jobs_max = static_cast<uint64_t>(options.max_queued_jobs),
+          .text_bytes_max = static_cast<uint64_t>(options.max_queued_bytes),
+          .watchers_max = static_cast<uint64_t>(options.max_watchers),
+          .adoption_grace = options.adoption_grace,
+          .reconnect_grace = options.reconnect_grace};
+}
+
+absl::StatusOr<RunningServer> Serve(const CoordinatorOptions& options, PublicService& jobs,
+                                    WorkerHub& workers) {
+  MOA_ASSIGN_OR_RETURN(const Address address, ParseAddress(options.listen));
+  MOA_RETURN_IF_ERROR(CheckListenAllowed(address, !options.tls.empty(), options.insecure));
+  MOA_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options.tls));
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetServerDefaults(builder);
+  builder.RegisterService(&jobs);
+  builder.RegisterService(&workers);
+  return StartServer(builder, address, credentials);
+}
+
+// The store's callbacks run on the loop, a group at a time.
+JobStore::CallbackRunner RunOn(Loop& loop) {
+  return [&loop](std::vector<JobStore::Callback> group) {
+    loop.Post([group = std::move(group)]() mutable {
+      for (JobStore::Callback& done : group) done();
+    });
+  };
+}
+
+}  // namespace
+
+absl::Status RunCoordinator(const CoordinatorOptions& options) {
+  MOA_ASSIGN_OR_RETURN(CoordinatorConfig config, ReadCoordinatorConfig(options.config));
+  auto metrics = std::make_shared<CoordinatorMetrics>(
+      CoordinatorMetrics::Options{.version = MoaVersion(), .models_max = 64});
+  Loop loop("moa-loop");
+  MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store,
+                       OpenJobStore(options.store, RunOn(loop)));
+  MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
+  Coordinator coordinator(loop, *store, *metrics, std::move(config.models),
+                          RuntimeOptions(options, epoch));
+  MOA_RETURN_IF_ERROR(coordinator.Recover());
+
+  PublicService jobs(coordinator, ShippedPresets());
+  WorkerHub workers(coordinator);
+  absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers);
+  absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server =
+      MetricsServer::Start({.listen = options.metrics_listen,
+                            .metrics = {metrics},
+                            .ready = [&coordinator] { return coordinator.Ready(); }});
+  absl::Status status = grpc_server.ok() ? metrics_server.status() : grpc_server.status();
+
+  if (status.ok()) {
+    PrintListening("grpc", grpc_server->address.ToString());
+    PrintListening("metrics", (*metrics_server)->address());
+    absl::Notification drained;
+    {
+      ShutdownSignals signals([&] {
+        grpc_server->server->GetHealthCheckService()->SetServingStatus(false);
+        coordinator.Drain(options.drain_timeout, [&] { drained.Notify(); });
+      });
+      drained.WaitForNotification();
+    }
+  }
+  if (grpc_server.ok()) {
+    workers.CloseAll("the coordinator is shutting down");
+    grpc_server->server->Shutdown(absl::ToChronoTime(absl::Now() + kServerGrace));
+    grpc_server->server->Wait();
+  }
+  status.Update(store->Close(options.drain_timeout));
+  // Nothing posts to the loop any more; it ends before what its closures use.
+  loop.Stop();
+  return status;
+}
+
+}  // namespace moa

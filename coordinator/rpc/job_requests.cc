@@ -1,0 +1,128 @@
+#include "coordinator/rpc/job_requests.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/net/random_id.h"
+#include "coordinator/convert/codec.h"
+#include "coordinator/convert/convert.h"
+#include "coordinator/rpc/rpc_errors.h"
+
+namespace moa {
+namespace {
+
+constexpr uint32_t kPageSizeDefault = 50;
+constexpr uint32_t kPageSizeMax = 1000;
+constexpr size_t kKeyBytesMax = 128;
+
+// Puts the preset's MoA into the job; adds what is wrong to `violations`.
+void ExpandPreset(v1::JobSpec* job, const std::vector<v1::Preset>& presets,
+                  std::vector<Violation>* violations) {
+  if (job->preset().empty()) {
+    if (!job->has_moa()) {
+      violations->push_back({"", "the job needs exactly one of preset and moa; it has neither"});
+    }
+    return;
+  }
+  if (job->has_moa()) {
+    violations->push_back({"preset", "the job needs exactly one of preset and moa; it has both"});
+    return;
+  }
+  const auto preset = std::find_if(presets.begin(), presets.end(), [&](const v1::Preset& p) {
+    return p.name() == job->preset();
+  });
+  if (preset != presets.end()) {
+    *job->mutable_moa() = preset->moa();
+    job->clear_preset();
+    return;
+  }
+  violations->push_back(
+      {"preset",
+       absl::StrCat("there is no preset of that name; there are ",
+                    absl::StrJoin(presets, ", ", [](std::string* out, const v1::Preset& p) {
+                      absl::StrAppend(out, p.name());
+                    }))});
+}
+
+}  // namespace
+
+std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
+                                                const std::vector<v1::Preset>& presets,
+                                                const ModelTable& models,
+                                                const JobLimits& limits) {
+  std::vector<Violation> violations;
+  if (request->idempotency_key().size() > kKeyBytesMax) {
+    violations.push_back(
+        {"idempotency_key", absl::StrCat("has ", request->idempotency_key().size(),
+                                         " bytes; at most ", kKeyBytesMax, " are allowed")});
+  }
+  ExpandPreset(request->mutable_job(), presets, &violations);
+  const bool has_moa = request->job().has_moa();
+  JobSpec spec = SpecFromProto(request->mutable_job());
+  for (Violation& violation : Validate(spec, models, limits)) {
+    // Without a MoA, its missing parts are not mistakes of their own.
+    if (!has_moa && violation.field.rfind("moa", 0) == 0) continue;
+    violations.push_back(std::move(violation));
+  }
+  if (!violations.empty()) return InvalidJob(violations);
+  spec = Normalize(std::move(spec));
+  std::string hash = HashSpec(spec);
+  return CheckedJob{.plan = Compile(std::move(spec), limits), .hash = std::move(hash)};
+}
+
+absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request) {
+  if (request.page_size() > kPageSizeMax) {
+    return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(),
+                                                   " is more than ", kPageSizeMax));
+  }
+  JobQuery query{.tenant = request.tenant(),
+                 .limit = request.page_size() == 0 ? kPageSizeDefault : request.page_size()};
+  for (const int state : request.states()) {
+    if (state < v1::JOB_STATE_QUEUED || state > v1::JOB_STATE_CANCELLED) {
+      return absl::InvalidArgumentError("states: holds a state that this server does not know");
+    }
+    query.states.push_back(static_cast<StoredState>(state));
+  }
+  if (request.page_token().empty()) return query;
+  // created in microseconds, a dot, the id
+  const std::vector<std::string> parts = absl::StrSplit(request.page_token(), '.');
+  int64_t micros = 0;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &micros) || !IsTimeOrderedId(parts[1])) {
+    return absl::InvalidArgumentError("page_token: is not one that this method gave out");
+  }
+  query.before = {absl::FromUnixMicros(micros), JobId(parts[1])};
+  return query;
+}
+
+void WriteListResponse(std::vector<JobRow> rows, size_t page_size, v1::ListJobsResponse* response) {
+  const bool more = rows.size() > page_size;
+  if (more) rows.resize(page_size);
+  for (const JobRow& row : rows) {
+    v1::JobSummary* job = response->add_jobs();
+    job->set_job_id(row.id.value());
+    job->set_name(row.name);
+    job->set_tenant(row.tenant.value());
+    job->set_state(static_cast<v1::JobState>(row.state));
+    job->set_degraded(row.degraded);
+    *job->mutable_create_time() = TimeToProto(row.created);
+    if (row.ended != absl::InfinitePast()) *job->mutable_end_time() = TimeToProto(row.ended);
+  }
+  if (more) {
+    response->set_next_page_token(
+        absl::StrCat(absl::ToUnixMicros(rows.back().created), ".", rows.back().id.value()));
+  }
+}
+
+absl::StatusOr<JobId> ReadJobId(const std::string& job_id) {
+  if (job_id.empty()) return absl::InvalidArgumentError("job_id: is missing");
+  if (!IsTimeOrderedId(job_id)) {
+    return absl::NotFoundError("there is no such job: ids have 26 characters, as SubmitJob gave them");
+  }
+  return JobId(job_id);
+}
+
+}  // namespace moa

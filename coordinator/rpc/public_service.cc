@@ -1,0 +1,160 @@
+#include "coordinator/rpc/public_service.h"
+
+#include <string>
+#include <utility>
+
+#include "common/net/status_convert.h"
+#include "coordinator/convert/convert.h"
+#include "coordinator/rpc/job_requests.h"
+#include "coordinator/rpc/rpc_errors.h"
+#include "coordinator/rpc/watch_stream.h"
+
+namespace moa {
+namespace {
+
+// Answers a call that asked for a job. `response` lives until Finish.
+Coordinator::JobCallback AnswerWithJob(grpc::ServerUnaryReactor* reactor, v1::Job* response) {
+  return [reactor, response](absl::StatusOr<const JobMachine*> job) {
+    if (job.ok()) JobToProto(**job, Loop::Now(), response);
+    reactor->Finish(ToClientStatus(job.status()));
+  };
+}
+
+}  // namespace
+
+PublicService::PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets)
+    : coordinator_(coordinator), presets_(std::move(presets)) {}
+
+grpc::ServerUnaryReactor* PublicService::SubmitJob(grpc::CallbackServerContext* context,
+                                                   const v1::SubmitJobRequest* request,
+                                                   v1::SubmitJobResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  // The message is this call's own, and its texts are large: they are moved, not copied.
+  auto* mine = const_cast<v1::SubmitJobRequest*>(request);
+  std::variant<CheckedJob, grpc::Status> checked =
+      CheckJob(mine, presets_, *coordinator_.models(), coordinator_.limits());
+  if (const auto* error = std::get_if<grpc::Status>(&checked)) {
+    coordinator_.observer().JobRefused("invalid");
+    reactor->Finish(*error);
+    return reactor;
+  }
+  auto& job = std::get<CheckedJob>(checked);
+  coordinator_.Submit(std::move(job.plan), request->idempotency_key(), std::move(job.hash),
+                      [reactor, response](absl::StatusOr<InsertOutcome> outcome) {
+                        if (outcome.ok()) {
+                          response->set_job_id(outcome->id.value());
+                          response->set_state(v1::JOB_STATE_QUEUED);
+                          response->set_existing(outcome->existing);
+                        }
+                        reactor->Finish(ToClientStatus(outcome.status()));
+                      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::GetJob(grpc::CallbackServerContext* context,
+                                                const v1::GetJobRequest* request,
+                                                v1::Job* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::StatusOr<JobId> id = ReadJobId(request->job_id());
+  if (id.ok()) {
+    coordinator_.Get(*id, AnswerWithJob(reactor, response));
+  } else {
+    reactor->Finish(ToGrpcStatus(id.status()));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::CancelJob(grpc::CallbackServerContext* context,
+                                                   const v1::CancelJobRequest* request,
+                                                   v1::Job* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::StatusOr<JobId> id = ReadJobId(request->job_id());
+  if (id.ok()) {
+    coordinator_.Cancel(*id, request->reason(), AnswerWithJob(reactor, response));
+  } else {
+    reactor->Finish(ToGrpcStatus(id.status()));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::ListJobs(grpc::CallbackServerContext* context,
+                                                  const v1::ListJobsRequest* request,
+                                                  v1::ListJobsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<JobQuery> query = ReadListRequest(*request);
+  if (!query.ok()) {
+    reactor->Finish(ToGrpcStatus(query.status()));
+    return reactor;
+  }
+  const size_t page_size = query->limit++;  // one more tells whether there is a next page
+  coordinator_.List(*std::move(query),
+                    [reactor, response, page_size](absl::StatusOr<std::vector<JobRow>> rows) {
+                      if (rows.ok()) WriteListResponse(*std::move(rows), page_size, response);
+                      reactor->Finish(ToClientStatus(rows.status()));
+                    });
+  return reactor;
+}
+
+grpc::ServerWriteReactor<v1::WatchJobResponse>* PublicService::WatchJob(
+    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
+  const absl::StatusOr<JobId> id = ReadJobId(request->job_id());
+  if (!id.ok()) return WatchStream::Refuse(id.status());
+  return WatchStream::Start(coordinator_, *id, request->after_sequence(), request->progress());
+}
+
+grpc::ServerUnaryReactor* PublicService::ListWorkers(grpc::CallbackServerContext* context,
+                                                     const v1::ListWorkersRequest*,
+                                                     v1::ListWorkersResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  coordinator_.ListWorkers([reactor, response](std::vector<WorkerInfo> workers) {
+    for (WorkerInfo& info : workers) {
+      v1::Worker* worker = response->add_workers();
+      worker->set_worker_id(info.hello.id.value());
+      worker->set_name(std::move(info.hello.name));
+      worker->set_slots(info.hello.slots);
+      worker->set_slots_used(info.used);
+      worker->set_draining(info.hello.draining);
+      worker->set_version(std::move(info.hello.version));
+      worker->set_connected_us(
+          static_cast<uint64_t>(absl::ToInt64Microseconds(Loop::Now() - info.connected)));
+      for (std::string& model : info.hello.models) worker->add_models(std::move(model));
+    }
+    reactor->Finish(grpc::Status::OK);
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::ListModels(grpc::CallbackServerContext* context,
+                                                    const v1::ListModelsRequest*,
+                                                    v1::ListModelsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  coordinator_.ListWorkers([this, reactor, response](std::vector<WorkerInfo> workers) {
+    for (const auto& [id, info] : coordinator_.models()->all()) {
+      v1::Model* model = response->add_models();
+      model->set_id(id);
+      model->set_configured(info.configured);
+      model->set_context_tokens(info.context_tokens);
+      model->set_max_completion_tokens(info.max_completion_tokens);
+      model->set_usd_per_million_prompt_tokens(info.usd_per_million_prompt_tokens);
+      model->set_usd_per_million_completion_tokens(info.usd_per_million_completion_tokens);
+      uint32_t announced = 0;
+      for (const WorkerInfo& worker : workers) {
+        for (const std::string& name : worker.hello.models) announced += name == id ? 1 : 0;
+      }
+      model->set_workers(announced);
+    }
+    reactor->Finish(grpc::Status::OK);
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::ListPresets(grpc::CallbackServerContext* context,
+                                                     const v1::ListPresetsRequest*,
+                                                     v1::ListPresetsResponse* response) {
+  for (const v1::Preset& preset : presets_) *response->add_presets() = preset;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+}  // namespace moa

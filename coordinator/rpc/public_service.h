@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "coordinator/runtime/coordinator.h"
+#include "moa/v1/moa.grpc.pb.h"
+
+namespace moa {
+
+// The public API (proto/moa/v1/moa.proto is its specification): checks what clients send, hands it to the
+// coordinator, writes what comes back. Decides nothing itself.
+//
+// Owner: main; registered with a server, which is shut down before this is destroyed. Thread-safe.
+class PublicService final : public v1::MoaService::CallbackService {
+ public:
+  // `coordinator` is borrowed for the service's life.
+  PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets);
+
+  grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
+                                      const v1::SubmitJobRequest* request,
+                                      v1::SubmitJobResponse* response) override;
+  grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
+                                   const v1::GetJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const v1::ListJobsRequest* request,
+                                     v1::ListJobsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchJob(
+      grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) override;
+  grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
+                                      const v1::CancelJobRequest* request,
+                                      v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context,
+                                        const v1::ListWorkersRequest* request,
+                                        v1::ListWorkersResponse* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const v1::ListModelsRequest* request,
+                                       v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* ListPresets(grpc::CallbackServerContext* context,
+                                        const v1::ListPresetsRequest* request,
+                                        v1::ListPresetsResponse* response) override;
+
+ private:
+  Coordinator& coordinator_;
+  const std::vector<v1::Preset> presets_;
+};
+
+}  // namespace moa

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include <grpcpp/support/server_callback.h>
+
+#include "common/loop/mutex.h"
+#include "coordinator/runtime/coordinator.h"
+#include "coordinator/runtime/watch_sink.h"
+#include "moa/v1/moa.pb.h"
+
+namespace moa {
+
+// One WatchJob call: what the coordinator pushes is queued and written one message at a time. The queue is
+// bounded; a watcher that does not keep up gets RESOURCE_EXHAUSTED and comes back with its last sequence.
+//
+// Two owners: gRPC, until OnDone, and the coordinator's watch, until End or Unwatch; each through a
+// shared_ptr to the state between them. Thread-safe.
+class WatchStream final : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
+ public:
+  static grpc::ServerWriteReactor<v1::WatchJobResponse>* Start(Coordinator& coordinator,
+                                                               const JobId& id,
+                                                               uint64_t after_sequence,
+                                                               bool progress);
+  // A call that ends at once with `status`.
+  static grpc::ServerWriteReactor<v1::WatchJobResponse>* Refuse(const absl::Status& status);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  // The coordinator's end; outlives the reactor when the client leaves first.
+  class Sink final : public WatchSink {
+   public:
+    explicit Sink(WatchStream* stream) : stream_(stream) {}
+    bool Event(const Text& payload) override;
+    bool Started(const Plan& plan, uint32_t task, uint32_t attempt,
+                 absl::string_view worker) override;
+    bool Delta(const Plan& plan, const DeltaPiece& piece) override;
+    void End(const absl::Status& status) override;
+    void Detach();
+
+   private:
+    bool Push(v1::WatchJobResponse message, size_t bytes);
+
+    Mutex mutex_;  // before WatchStream::mutex_
+    WatchStream* stream_ ABSL_GUARDED_BY(mutex_);  // null once gRPC is done with the call
+  };
+
+  WatchStream() = default;
+  bool Push(v1::WatchJobResponse message, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndWith(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Constant after Start.
+  Coordinator* coordinator_ = nullptr;
+  std::shared_ptr<Sink> sink_;
+  Coordinator::WatchId watch_ = 0;
+
+  Mutex mutex_;
+  struct Queued {
+    v1::WatchJobResponse message;
+    size_t bytes = 0;
+  };
+  std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);  // the front is being written while writing_
+  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Status end_status_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace moa

@@ -1,0 +1,189 @@
+#include "coordinator/rpc/worker_session.h"
+
+#include <utility>
+
+#include "common/log/log.h"
+#include "coordinator/convert/convert.h"
+
+namespace moa {
+namespace {
+
+// A context smaller than this travels in each task: naming it would cost as much.
+constexpr size_t kInlineContextBytesMax = 4096;
+
+size_t ContextBytes(const SharedContext& context) {
+  size_t bytes = 0;
+  for (const Message& message : context.messages) {
+    bytes += message.content.size() + message.reasoning.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+WorkerSession::WorkerSession(Coordinator& coordinator, std::shared_ptr<WorkerOutlet> outlet,
+                             std::string coordinator_id)
+    : coordinator_(coordinator),
+      outlet_(std::move(outlet)),
+      coordinator_id_(std::move(coordinator_id)),
+      last_received_(Loop::Now()),
+      last_sent_(Loop::Now()) {}
+
+void WorkerSession::OnMessage(v1::WorkerMessage message) {
+  coordinator_.loop().AssertHeld();
+  last_received_ = Loop::Now();
+  if (message.has_hello() != worker_.empty()) {
+    return Close("the first message of a stream, and only the first, is Hello");
+  }
+  switch (message.kind_case()) {
+    case v1::WorkerMessage::kHello:
+      return OnHello(message.mutable_hello());
+    case v1::WorkerMessage::kFinished:
+      return OnFinished(message.mutable_finished());
+    case v1::WorkerMessage::kFinishedBatch:
+      for (v1::AttemptFinished& finished : *message.mutable_finished_batch()->mutable_attempts()) {
+        OnFinished(&finished);
+      }
+      return;
+    case v1::WorkerMessage::kDelta: {
+      v1::AttemptDelta* delta = message.mutable_delta();
+      return coordinator_.AttemptDelta(
+          worker_, RefFromProto(delta->ref()),
+          {.content_offset = delta->content_offset(),
+           .content = Text(std::move(*delta->mutable_content())),
+           .reasoning_offset = delta->reasoning_offset(),
+           .reasoning = Text(std::move(*delta->mutable_reasoning()))});
+    }
+    case v1::WorkerMessage::kStatus: {
+      const v1::WorkerStatus& status = message.status();
+      return coordinator_.WorkerChanged(worker_, this, status.slots(),
+                                        {status.models().begin(), status.models().end()},
+                                        status.draining());
+    }
+    case v1::WorkerMessage::kHeartbeat:
+    case v1::WorkerMessage::KIND_NOT_SET:  // of a later version
+      return;
+  }
+}
+
+void WorkerSession::OnHello(v1::Hello* proto) {
+  coordinator_.loop().AssertHeld();
+  if (proto->worker_id().empty()) return Close("Hello without a worker_id");
+  worker_ = WorkerId(proto->worker_id());
+  WorkerHello hello{.id = worker_,
+                    .name = proto->name(),
+                    .version = proto->version(),
+                    .slots = proto->slots(),
+                    .models = {proto->models().begin(), proto->models().end()},
+                    .draining = proto->draining()};
+  for (v1::HeldAttempt& attempt : *proto->mutable_held()) {
+    HeldAttempt& held = hello.held.emplace_back();
+    held.ref = RefFromProto(attempt.ref());
+    held.input_hash = std::move(*attempt.mutable_input_hash());
+    if (attempt.has_finished()) held.finished = FinishedFromProto(attempt.mutable_finished());
+  }
+  coordinator_.WorkerJoined(std::move(hello), this);
+}
+
+void WorkerSession::OnFinished(v1::AttemptFinished* finished) {
+  coordinator_.loop().AssertHeld();
+  coordinator_.AttemptEnded(worker_, FinishedFromProto(finished));
+}
+
+void WorkerSession::OnClosed() {
+  coordinator_.loop().AssertHeld();
+  if (!worker_.empty()) coordinator_.WorkerLeft(worker_, this);
+}
+
+void WorkerSession::OnTick(absl::Time now) {
+  if (now - last_received_ > kSilenceLimit) {
+    LogWarning("worker is silent, closing its stream", {{"worker", worker_.value()}});
+    return Close("nothing was heard from this worker for too long");
+  }
+  if (!worker_.empty() && now - last_sent_ > kSilenceLimit / 3) {
+    Add().mutable_heartbeat();
+    Flush();
+  }
+}
+
+v1::CoordinatorMessage& WorkerSession::Add() { return pending_.emplace_back(); }
+
+void WorkerSession::Welcome(const std::vector<AttemptRef>& keep) {
+  v1::Welcome* welcome = Add().mutable_welcome();
+  welcome->set_coordinator_id(coordinator_id_);
+  welcome->set_silence_limit_us(
+      static_cast<uint64_t>(absl::ToInt64Microseconds(kSilenceLimit)));
+  for (const AttemptRef& ref : keep) RefToProto(ref, welcome->add_keep());
+}
+
+uint64_t WorkerSession::ContextKey(const JobId& job, const SharedContext& context) {
+  const auto [it, inserted] = contexts_[job].emplace(context.id, next_key_);
+  if (!inserted) return it->second;
+  v1::PutContext* put = Add().mutable_put_context();
+  put->set_key(next_key_++);
+  for (const Message& message : context.messages) MessageToProto(message, put->add_messages());
+  return it->second;
+}
+
+void WorkerSession::Run(const RunCommand& command) {
+  v1::CoordinatorMessage message;
+  v1::RunTask* run = message.mutable_run_task();
+  RefToProto(command.ref, run->mutable_ref());
+  run->set_input_hash(command.input_hash);
+  CallToProto(*command.input, *command.spec, run);
+  for (const PromptPart& part : command.input->prompt) {
+    if (part.context == nullptr) {
+      MessageToProto(part.message, run->add_prompt()->mutable_message());
+    } else if (ContextBytes(*part.context) <= kInlineContextBytesMax) {
+      for (const Message& shared : part.context->messages) {
+        MessageToProto(shared, run->add_prompt()->mutable_message());
+      }
+    } else {
+      run->add_prompt()->set_context_key(ContextKey(command.ref.job, *part.context));
+    }
+  }
+  if (command.timeout < absl::InfiniteDuration()) {
+    // 0 would mean no limit.
+    run->set_timeout_us(static_cast<uint64_t>(
+        std::max<int64_t>(1, absl::ToInt64Microseconds(command.timeout))));
+  }
+  run->set_stream_deltas(command.stream_deltas);
+  Add() = std::move(message);  // after the contexts that it names
+}
+
+void WorkerSession::Cancel(const AttemptRef& ref) {
+  RefToProto(ref, Add().mutable_cancel()->mutable_ref());
+}
+
+void WorkerSession::Forget(const AttemptRef& ref) { RefToProto(ref, forgotten_.add_refs()); }
+
+void WorkerSession::StreamDeltas(const AttemptRef& ref, bool on) {
+  v1::StreamDeltas* deltas = Add().mutable_stream_deltas();
+  RefToProto(ref, deltas->mutable_ref());
+  deltas->set_on(on);
+}
+
+void WorkerSession::ForgetJob(const JobId& job) {
+  const auto it = contexts_.find(job);
+  if (it == contexts_.end()) return;
+  v1::DropContexts* drop = Add().mutable_drop_contexts();
+  for (const auto& [id, key] : it->second) drop->add_keys(key);
+  contexts_.erase(it);
+}
+
+void WorkerSession::Flush() {
+  if (forgotten_.refs_size() > 0) {
+    *Add().mutable_durable() = std::move(forgotten_);
+    forgotten_.Clear();
+  }
+  if (pending_.empty()) return;
+  last_sent_ = Loop::Now();
+  outlet_->Send(&pending_);
+}
+
+void WorkerSession::Close(absl::string_view reason) {
+  Flush();
+  outlet_->Close(reason);
+}
+
+}  // namespace moa

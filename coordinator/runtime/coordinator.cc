@@ -1,0 +1,239 @@
+#include "coordinator/runtime/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/log/log.h"
+#include "common/net/random_id.h"
+#include "coordinator/convert/codec.h"
+
+namespace moa {
+
+Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer, ModelTable models,
+                         const Options& options)
+    : loop_(loop),
+      store_(store),
+      observer_(observer),
+      options_(options),
+      prices_(std::move(models)),
+      reader_("moa-reader"),
+      models_(std::make_shared<const ModelTable>(prices_)) {
+  loop_.SetBatchHook([this] {
+    loop_.AssertHeld();
+    AfterRound();
+  });
+}
+
+Coordinator::~Coordinator() { reader_.Stop(); }
+
+void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempotency_key,
+                         std::string hash, SubmitCallback done) {
+  if (draining()) {
+    observer_.JobRefused("draining");
+    return done(absl::UnavailableError("this coordinator is shutting down: try again"));
+  }
+  if (absl::Status health = store_.Health(); !health.ok()) {
+    observer_.JobRefused("store");
+    return done(absl::UnavailableError(
+        absl::StrCat("jobs cannot be stored at the moment: ", std::string(health.message()))));
+  }
+  const Text spec = EncodeSpec(plan->spec);
+  const uint64_t jobs = live_jobs_.fetch_add(1) + 1;
+  const uint64_t bytes = live_bytes_.fetch_add(spec.size()) + spec.size();
+  if (jobs > options_.jobs_max || bytes > options_.text_bytes_max) {
+    live_jobs_.fetch_sub(1);
+    live_bytes_.fetch_sub(spec.size());
+    observer_.JobRefused("queue_full");
+    return done(absl::ResourceExhaustedError(
+        jobs > options_.jobs_max
+            ? absl::StrCat("the queue is full: ", options_.jobs_max, " jobs (--max-queued-jobs)")
+            : absl::StrCat("the queue is full: ", options_.text_bytes_max,
+                           " bytes of prompts (--max-queued-bytes)")));
+  }
+
+  const absl::Time now = Loop::Now();
+  const JobId id(NewTimeOrderedId(now));
+  const Record accepted{
+      .sequence = 1,
+      .time = now,
+      .what = JobAccepted{.seed = plan->spec.seed ? *plan->spec.seed : RandomSeed()}};
+  const Text payload = EncodeRecord(*plan, accepted);
+  NewJob job{.row = {.id = id,
+                     .tenant = plan->spec.tenant,
+                     .name = plan->spec.name,
+                     .state = StoredState::kQueued,
+                     .created = now},
+             .idempotency_key = std::move(idempotency_key),
+             .request_hash = std::move(hash),
+             .spec = spec,
+             .accepted = {.sequence = 1, .payload = payload}};
+  store_.Insert(std::move(job), [this, id, plan = std::move(plan), accepted, payload,
+                                 size = spec.size(), done = std::move(done)](
+                                    absl::StatusOr<InsertOutcome> outcome) mutable {
+    loop_.AssertHeld();
+    if (outcome.ok() && !outcome->existing) {
+      observer_.JobSubmitted();
+      StartJob(id, std::move(plan), accepted, payload);
+      FindJob(id)->text_bytes = size;
+      return done(std::move(outcome));
+    }
+    live_jobs_.fetch_sub(1);
+    live_bytes_.fetch_sub(size);
+    if (!outcome.ok()) {
+      observer_.JobRefused("store");
+    } else if (!outcome->same_request) {
+      observer_.JobRefused("conflict");
+      outcome = absl::AlreadyExistsError(
+          absl::StrCat("the idempotency key was used for a different job, ", outcome->id.value(),
+                       ": use a new key for a new job"));
+    }
+    done(std::move(outcome));
+  });
+}
+
+void Coordinator::Get(const JobId& id, JobCallback done) {
+  loop_.Post([this, id, done = std::move(done)]() mutable {
+    loop_.AssertHeld();
+    LiveJob* job = FindJob(id);
+    if (job == nullptr) return ReadJob(id, std::move(done));
+    if (!job->machine.ended()) return done(&job->machine);
+    // Ended, but not on disk yet: not reported before it is.
+    job->when_ended.push_back(
+        [done = std::move(done)](const JobMachine& machine) mutable { done(&machine); });
+  });
+}
+
+void Coordinator::Cancel(const JobId& id, std::string reason, JobCallback done) {
+  loop_.Post([this, id, reason = std::move(reason), done = std::move(done)]() mutable {
+    loop_.AssertHeld();
+    LiveJob* job = FindJob(id);
+    if (job == nullptr) return ReadJob(id, std::move(done));
+    job->when_ended.push_back(
+        [done = std::move(done)](const JobMachine& machine) mutable { done(&machine); });
+    Apply(*job, CancelRequested{.reason = std::move(reason)}, absl::InfinitePast());
+  });
+}
+
+void Coordinator::ReadJob(const JobId& id, JobCallback done) {
+  reader_.Post([this, id, done = std::move(done)]() mutable {
+    absl::StatusOr<StoredJob> stored = store_.Read(id);
+    if (!stored.ok()) return done(stored.status());
+    absl::StatusOr<JobSpec> spec = DecodeSpec(stored->spec.view());
+    if (!spec.ok()) return done(spec.status());
+    const std::shared_ptr<const Plan> plan = Compile(*std::move(spec), options_.limits);
+    JobMachine machine(id, plan, {.retry = options_.retry, .models = &prices_});
+    for (const StoredEvent& event : stored->events) {
+      absl::StatusOr<Record> record = DecodeRecord(*plan, event.payload.view());
+      if (!record.ok()) return done(record.status());
+      if (absl::Status status = machine.Replay(*record); !status.ok()) return done(status);
+    }
+    done(&machine);
+  });
+}
+
+void Coordinator::List(JobQuery query,
+                       absl::AnyInvocable<void(absl::StatusOr<std::vector<JobRow>>)> done) {
+  reader_.Post([this, query = std::move(query), done = std::move(done)]() mutable {
+    done(store_.List(query));
+  });
+}
+
+void Coordinator::ListWorkers(absl::AnyInvocable<void(std::vector<WorkerInfo>)> done) {
+  loop_.Post([this, done = std::move(done)]() mutable {
+    loop_.AssertHeld();
+    std::vector<WorkerInfo> workers;
+    for (const auto& [id, entry] : workers_) {
+      workers.push_back(entry.info);
+      workers.back().used = scheduler_.RunningOn(id);
+    }
+    done(std::move(workers));
+  });
+}
+
+std::shared_ptr<const ModelTable> Coordinator::models() const {
+  MutexLock lock(models_mutex_);
+  return models_;
+}
+
+void Coordinator::Announce(const std::vector<std::string>& ids) {
+  MutexLock lock(models_mutex_);
+  if (std::all_of(ids.begin(), ids.end(), [&](const std::string& id) {
+        return models_->Find(id) != nullptr;
+      })) {
+    return;
+  }
+  auto table = std::make_shared<ModelTable>(*models_);
+  for (const std::string& id : ids) table->Announce(id);
+  models_ = std::move(table);
+}
+
+absl::Status Coordinator::Ready() const {
+  if (draining()) return absl::UnavailableError("shutting down");
+  return store_.Health();
+}
+
+void Coordinator::Drain(absl::Duration timeout, absl::AnyInvocable<void()> done) {
+  draining_.store(true);
+  loop_.Post([this, timeout, done = std::move(done)]() mutable {
+    loop_.AssertHeld();
+    LogInfo("draining", {{"jobs", jobs_.size()}, {"attempts", scheduler_.running()}});
+    drained_ = std::move(done);
+    drain_deadline_ = Loop::Now() + timeout;
+    loop_.CallAt(drain_deadline_, [this] {
+      loop_.AssertHeld();
+      CheckDrained();
+    });
+  });
+}
+
+void Coordinator::CheckDrained() {
+  if (!drained_) return;
+  const bool idle = scheduler_.running() == 0 && unstored_ == 0;
+  if (!idle && Loop::Now() < drain_deadline_) return;
+  for (auto& [id, job] : jobs_) {
+    EndWatches(*job, absl::UnavailableError(
+                         "this coordinator is shutting down: watch again from the last sequence"));
+  }
+  LogInfo("drained", {{"jobs_left", jobs_.size()}, {"attempts_left", scheduler_.running()}});
+  std::exchange(drained_, nullptr)();
+}
+
+void Coordinator::AfterRound() {
+  AdvanceTimers();
+  if (!draining()) {
+    for (const Assignment& assignment : scheduler_.Assign(Loop::Now())) Dispatch(assignment);
+  }
+  for (auto& [id, entry] : workers_) entry.link->Flush();
+
+  const absl::Time next =
+      std::min(timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first,
+               scheduler_.NextReady());
+  if (!wake_up_ || wake_up_->first != next) {
+    if (wake_up_) loop_.CancelTimer(wake_up_->second);
+    wake_up_.reset();
+    if (next != absl::InfiniteFuture()) {
+      // The work itself is done by the round that the timer brings about.
+      wake_up_ = {next, loop_.CallAt(next, [this] {
+                    loop_.AssertHeld();
+                    wake_up_.reset();
+                  })};
+    }
+  }
+  ReportLevels();
+  CheckDrained();
+}
+
+void Coordinator::ReportLevels() {
+  observer_.LevelsNow({.jobs_queued = jobs_queued_,
+                       .jobs_running = jobs_.size() - jobs_queued_,
+                       .tasks_queued = scheduler_.queued(),
+                       .attempts_running = scheduler_.running(),
+                       .oldest_queued = scheduler_.oldest_enqueued(),
+                       .workers = workers_.size(),
+                       .slots = scheduler_.slots_total(),
+                       .watchers = watches_.size()});
+}
+
+}  // namespace moa

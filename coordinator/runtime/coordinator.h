@@ -1,0 +1,210 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/loop/loop.h"
+#include "coordinator/engine/job_machine.h"
+#include "coordinator/runtime/live_job.h"
+#include "coordinator/runtime/observer.h"
+#include "coordinator/runtime/watch_sink.h"
+#include "coordinator/runtime/worker_link.h"
+#include "coordinator/scheduler/scheduler.h"
+#include "coordinator/store/job_store.h"
+
+namespace moa {
+
+// A connected worker as shown to clients.
+struct WorkerInfo {
+  WorkerHello hello;  // without `held`
+  uint32_t used = 0;  // slots
+  absl::Time connected;
+};
+
+// The running coordinator: owns the live jobs' machines, the scheduler and the connected workers on one
+// loop, carries out the machines' commands, and keeps the promise that what is reported was stored first.
+//
+// A task's results are written in order and nothing waits for them; watchers see an event, and a worker may
+// forget a result, once it is on disk. The terminal record is stored, then reported.
+//
+// Owner: main, which stops the servers first, then calls Drain, then destroys it before the loop's end.
+// Thread rule: methods marked LOOP on the loop's thread; the others on any thread. Callbacks run on the loop
+// unless said otherwise.
+class Coordinator {
+ public:
+  struct Options {
+    uint64_t epoch = 1;  // JobStore::NextEpoch
+    JobLimits limits = {};
+    RetryPolicy retry = {};
+    // Live jobs at most; further ones are refused with RESOURCE_EXHAUSTED. Prevents growth without end.
+    uint64_t jobs_max = 10'000;
+    // The same for the texts of live jobs.
+    uint64_t text_bytes_max = 1u << 30;
+    uint64_t watchers_max = 10'000;
+    // A stored job taken up after a restart waits this long for the worker that may still hold its calls;
+    // longer than the workers' longest reconnect pause (1 s), else finished calls are made again.
+    absl::Duration adoption_grace = absl::Milliseconds(1500);
+    // The same when a worker's stream breaks while the coordinator lives.
+    absl::Duration reconnect_grace = absl::Milliseconds(500);
+    // Ask workers to stream every reply, so that who begins to watch late sees the text so far.
+    bool stream_always = true;
+  };
+
+  using JobCallback = absl::AnyInvocable<void(absl::StatusOr<const JobMachine*>)>;
+  using WatchId = uint64_t;
+
+  // `loop`, `store` and `observer` are borrowed for the coordinator's life. `models` is the configured table.
+  Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer, ModelTable models,
+              const Options& options);
+  ~Coordinator();
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+
+  // Takes up the store's unfinished jobs. Call once, before serving. Blocks. A job whose history cannot be
+  // read is ended as FAILED with INTERNAL and logged; errors are the store's.
+  absl::Status Recover();
+
+  // Stores a job and starts it. `plan->spec` is normalised and valid; `hash` is HashSpec. `done` gets the id
+  // (a new one, or the one that the key already named), ALREADY_EXISTS, RESOURCE_EXHAUSTED or UNAVAILABLE.
+  using SubmitCallback = absl::AnyInvocable<void(absl::StatusOr<InsertOutcome>)>;
+  void Submit(std::shared_ptr<const Plan> plan, std::string idempotency_key, std::string hash,
+              SubmitCallback done);
+
+  // The job as it stands; NOT_FOUND. The machine is borrowed for the call of `done`, which runs on the loop
+  // or, for a job that has ended, on the reader's thread.
+  void Get(const JobId& id, JobCallback done);
+  // Ends the job unless it has ended, and gives it once that is durable.
+  void Cancel(const JobId& id, std::string reason, JobCallback done);
+  // `done` runs on the reader's thread.
+  void List(JobQuery query, absl::AnyInvocable<void(absl::StatusOr<std::vector<JobRow>>)> done);
+
+  // Replays events after `after_sequence` into `sink`, then follows. The sink is ended with NOT_FOUND,
+  // RESOURCE_EXHAUSTED (too many watchers), UNAVAILABLE (draining) or OK. Owners of the sink: the caller and
+  // this coordinator until the end or Unwatch.
+  WatchId Watch(const JobId& id, uint64_t after_sequence, bool progress,
+                std::shared_ptr<WatchSink> sink);
+  void Unwatch(WatchId id);
+
+  void ListWorkers(absl::AnyInvocable<void(std::vector<WorkerInfo>)> done);
+  // The configured and announced models; a snapshot.
+  std::shared_ptr<const ModelTable> models() const;
+  const JobLimits& limits() const { return options_.limits; }
+
+  // Stops taking jobs and dispatching, waits until running attempts have ended and their results are on disk,
+  // at most `timeout`, ends all watches with UNAVAILABLE, and calls `done` on the loop. Jobs that have not
+  // ended go on when the store is opened again.
+  void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
+  bool draining() const { return draining_.load(); }
+  // OK while jobs can be accepted.
+  absl::Status Ready() const;
+
+  Loop& loop() ABSL_LOCK_RETURNED(loop_) { return loop_; }
+  RuntimeObserver& observer() { return observer_; }
+
+  // LOOP: from the workers' sessions. `link` stays valid until WorkerLeft; a second stream of the same worker
+  // closes the first.
+  void WorkerJoined(WorkerHello hello, WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void WorkerChanged(const WorkerId& id, const WorkerLink* link, uint32_t slots,
+                     std::vector<std::string> models, bool draining)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void WorkerLeft(const WorkerId& id, const WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // `event` is AttemptSucceeded or AttemptFailed.
+  void AttemptEnded(const WorkerId& id, Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void AttemptDelta(const WorkerId& id, const AttemptRef& ref, DeltaPiece piece)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+
+ private:
+  struct WorkerEntry {
+    WorkerInfo info;
+    WorkerLink* link = nullptr;
+  };
+  struct WatchEntry {
+    JobId job;
+    std::shared_ptr<WatchSink> sink;
+    bool progress = false;
+  };
+
+  // Jobs (coordinator_jobs.cc)
+  LiveJob* FindJob(const JobId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  LiveJob& AddJob(const JobId& id, std::shared_ptr<const Plan> plan)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void StartJob(const JobId& id, std::shared_ptr<const Plan> plan, const Record& accepted,
+                const Text& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  absl::Status RecoverJob(const StoredJob& stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void EndUnreadable(const StoredJob& stored, const absl::Status& why);
+  // Applies and executes; returns whether a record was emitted.
+  bool Apply(LiveJob& job, const Event& event, absl::Time hold_until)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Execute(LiveJob& job, Commands commands, absl::Time hold_until)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Append(LiveJob& job, Record record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Observe(LiveJob& job, const Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void OnDurable(const JobId& id, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void RemoveJob(const JobId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Dispatch(const Assignment& assignment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void ReadJob(const JobId& id, JobCallback done);
+  void UpdateIndices(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void AdvanceTimers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+
+  // Once after each round of the loop: timers, assignments, flushes, gauges.
+  void AfterRound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void ReportLevels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void CheckDrained() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+
+  // Workers (coordinator_workers.cc)
+  bool TakeHeld(const WorkerId& id, HeldAttempt held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  WorkerLink* LinkOf(const WorkerId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Announce(const std::vector<std::string>& models);
+
+  // Watchers (coordinator_watch.cc)
+  void WatchStored(const JobId& id, uint64_t after_sequence, std::shared_ptr<WatchSink> sink);
+  void AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
+                std::shared_ptr<WatchSink> sink) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Publish(LiveJob& job, const Text& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void PublishStarted(LiveJob& job, uint32_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void EndWatches(LiveJob& job, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void DropWatches(LiveJob& job, const std::vector<WatchId>& ids)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+
+  // Constant after construction; thread-safe themselves.
+  Loop& loop_;
+  JobStore& store_;
+  RuntimeObserver& observer_;
+  const Options options_;
+  const ModelTable prices_;  // the configured table, for the machines' cost
+  Loop reader_;              // blocking reads of the store
+
+  mutable Mutex models_mutex_;
+  std::shared_ptr<const ModelTable> models_ ABSL_GUARDED_BY(models_mutex_);  // replaced, never changed
+
+  std::atomic<bool> draining_{false};
+  std::atomic<uint64_t> live_jobs_{0};    // admission: counted from Submit to RemoveJob
+  std::atomic<uint64_t> live_bytes_{0};
+  std::atomic<uint64_t> next_watch_{1};
+
+  absl::flat_hash_map<JobId, std::unique_ptr<LiveJob>> jobs_ ABSL_GUARDED_BY(loop_);
+  absl::btree_set<std::pair<absl::Time, JobId>> timers_ ABSL_GUARDED_BY(loop_);
+  Scheduler scheduler_ ABSL_GUARDED_BY(loop_);
+  absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
+  absl::flat_hash_map<WatchId, WatchEntry> watches_ ABSL_GUARDED_BY(loop_);
+  std::optional<std::pair<absl::Time, Loop::TimerId>> wake_up_ ABSL_GUARDED_BY(loop_);
+  absl::AnyInvocable<void()> drained_ ABSL_GUARDED_BY(loop_);
+  absl::Time drain_deadline_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();
+  uint64_t jobs_queued_ ABSL_GUARDED_BY(loop_) = 0;  // live jobs of which no task was dispatched yet
+  uint64_t unstored_ ABSL_GUARDED_BY(loop_) = 0;  // records given to the store and not yet on disk
+};
+
+}  // namespace moa

@@ -1,0 +1,249 @@
+#include <algorithm>
+#include <future>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/log/log.h"
+#include "coordinator/convert/codec.h"
+#include "coordinator/runtime/coordinator.h"
+
+namespace moa {
+namespace {
+
+StoredState ToStored(JobState state) {
+  return static_cast<StoredState>(static_cast<int>(state) + 1);
+}
+static_assert(static_cast<int>(JobState::kCancelled) + 1 ==
+              static_cast<int>(StoredState::kCancelled));
+
+}  // namespace
+
+LiveJob* Coordinator::FindJob(const JobId& id) {
+  const auto it = jobs_.find(id);
+  return it == jobs_.end() ? nullptr : it->second.get();
+}
+
+LiveJob& Coordinator::AddJob(const JobId& id, std::shared_ptr<const Plan> plan) {
+  auto job = std::make_unique<LiveJob>(
+      id, std::move(plan),
+      JobMachine::Options{.epoch = options_.epoch, .retry = options_.retry, .models = &prices_});
+  const auto [it, inserted] = jobs_.emplace(id, std::move(job));
+  MOA_CHECK(inserted);
+  return *it->second;
+}
+
+void Coordinator::StartJob(const JobId& id, std::shared_ptr<const Plan> plan,
+                           const Record& accepted, const Text& payload) {
+  LiveJob& job = AddJob(id, std::move(plan));
+  const absl::Status status = job.machine.Replay(accepted);
+  MOA_CHECK(status.ok());
+  job.events.push_back(payload);
+  Commands commands;
+  job.machine.Resume(Loop::Now(), &commands);
+  Execute(job, std::move(commands), absl::InfinitePast());
+}
+
+absl::Status Coordinator::Recover() {
+  MOA_ASSIGN_OR_RETURN(const std::vector<JobId> ids, store_.ListUnfinished());
+  for (const JobId& id : ids) {
+    MOA_ASSIGN_OR_RETURN(StoredJob stored, store_.Read(id));
+    std::promise<absl::Status> taken;
+    loop_.Post([&] {
+      loop_.AssertHeld();
+      taken.set_value(RecoverJob(stored));
+    });
+    const absl::Status status = taken.get_future().get();
+    if (!status.ok()) EndUnreadable(stored, status);
+  }
+  if (!ids.empty()) LogInfo("took up unfinished jobs", {{"jobs", ids.size()}});
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::RecoverJob(const StoredJob& stored) {
+  MOA_ASSIGN_OR_RETURN(JobSpec spec, DecodeSpec(stored.spec.view()));
+  const JobId& id = stored.row.id;
+  LiveJob& job = AddJob(id, Compile(std::move(spec), options_.limits));
+  for (const StoredEvent& event : stored.events) {
+    absl::StatusOr<Record> record = DecodeRecord(*job.plan, event.payload.view());
+    absl::Status status = record.ok() ? job.machine.Replay(*record) : record.status();
+    if (!status.ok()) {
+      jobs_.erase(id);
+      return status;
+    }
+    job.events.push_back(event.payload);
+  }
+  job.text_bytes = stored.spec.size();
+  live_jobs_.fetch_add(1);
+  live_bytes_.fetch_add(job.text_bytes);
+  observer_.JobRecovered();
+  Commands commands;
+  job.machine.Resume(Loop::Now(), &commands);
+  Execute(job, std::move(commands), Loop::Now() + options_.adoption_grace);
+  return absl::OkStatus();
+}
+
+void Coordinator::EndUnreadable(const StoredJob& stored, const absl::Status& why) {
+  LogError("a stored job cannot be read and is ended as failed",
+           {{"job", stored.row.id.value()}, {"reason", std::string(why.message())}});
+  const absl::Time now = Loop::Now();
+  const Record record{
+      .sequence = stored.events.empty() ? 1 : stored.events.back().sequence + 1,
+      .time = now,
+      .what = JobEnded{.state = JobState::kFailed,
+                       .error = {.code = ErrorCode::kInternal,
+                                 .message = absl::StrCat("the stored job cannot be read: ",
+                                                         std::string(why.message()))},
+                       .latency = now - stored.row.created}};
+  const std::shared_ptr<const Plan> no_plan = Compile(JobSpec{}, options_.limits);
+  store_.Update({.id = stored.row.id,
+                 .event = {.sequence = record.sequence, .payload = EncodeRecord(*no_plan, record)},
+                 .state = StoredState::kFailed,
+                 .ended = now},
+                [] {});
+}
+
+bool Coordinator::Apply(LiveJob& job, const Event& event, absl::Time hold_until) {
+  const uint64_t before = job.machine.last_sequence();
+  const uint64_t stale = job.machine.stale_events();
+  Commands commands;
+  job.machine.Apply(event, Loop::Now(), &commands);
+  if (job.machine.stale_events() != stale) observer_.StaleEvent();
+  Execute(job, std::move(commands), hold_until);
+  return job.machine.last_sequence() != before;
+}
+
+void Coordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_until) {
+  for (Command& command : commands) {
+    if (auto* enqueue = std::get_if<EnqueueAttempt>(&command)) {
+      scheduler_.Enqueue({.ref = std::move(enqueue->ref),
+                          .tenant = job.plan->spec.tenant,
+                          .model = std::move(enqueue->model),
+                          .stages_left = enqueue->stages_left,
+                          .accepted_at = job.machine.accepted_at(),
+                          .enqueued_at = Loop::Now(),
+                          .not_before = hold_until});
+    } else if (auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
+      scheduler_.Remove(dequeue->ref);
+    } else if (auto* cancel = std::get_if<CancelAttempt>(&command)) {
+      // The slot stays taken until the worker has confirmed.
+      const WorkerId* worker = scheduler_.WorkerOf(cancel->ref);
+      if (worker != nullptr) LinkOf(*worker)->Cancel(cancel->ref);
+    } else if (auto* append = std::get_if<AppendRecord>(&command)) {
+      Append(job, std::move(append->record));
+    }
+  }
+  UpdateIndices(job);
+}
+
+void Coordinator::Append(LiveJob& job, Record record) {
+  Observe(job, record);
+  const JobId& id = job.machine.id();
+  const Text payload = EncodeRecord(*job.plan, record);
+  LiveJob::Unstored& unstored =
+      job.unstored.emplace_back(LiveJob::Unstored{.sequence = record.sequence, .payload = payload, .result = {}});
+  JobUpdate update{.id = id, .event = {.sequence = record.sequence, .payload = payload}};
+  if (std::holds_alternative<TaskFinished>(record.what)) {
+    unstored.result = std::exchange(job.ending, std::nullopt);
+  } else if (std::holds_alternative<LayerStarted>(record.what)) {
+    if (record.sequence == 2) update.state = StoredState::kRunning;
+  } else if (std::holds_alternative<JobDegraded>(record.what)) {
+    update.degraded = true;
+  } else if (const auto* ended = std::get_if<JobEnded>(&record.what)) {
+    update.state = ToStored(ended->state);
+    update.ended = record.time;
+  }
+  ++unstored_;
+  store_.Update(std::move(update), [this, id, sequence = record.sequence] {
+    loop_.AssertHeld();
+    --unstored_;
+    OnDurable(id, sequence);
+  });
+}
+
+void Coordinator::Observe(LiveJob& job, const Record& record) {
+  const bool stage_over = std::holds_alternative<LayerStarted>(record.what) ||
+                          std::holds_alternative<JobEnded>(record.what);
+  if (stage_over && job.stage_started != absl::Time()) {
+    // A started layer means that the one before it has ended; the aggregator's ends with the job.
+    observer_.StageEnded(std::holds_alternative<JobEnded>(record.what),
+                         record.time - job.stage_started);
+  }
+  if (stage_over) job.stage_started = record.time;
+  if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
+    observer_.TaskEnded(finished->result.state);
+  } else if (const auto* ended = std::get_if<JobEnded>(&record.what)) {
+    observer_.JobEnded(ended->state, job.machine.degraded(), ended->latency, ended->critical_path);
+  }
+}
+
+void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
+  LiveJob* job = FindJob(id);
+  MOA_CHECK(job != nullptr && !job->unstored.empty());
+  LiveJob::Unstored stored = std::move(job->unstored.front());
+  job->unstored.erase(job->unstored.begin());
+  MOA_CHECK(stored.sequence == sequence && job->events.size() + 1 == sequence);
+  job->events.push_back(stored.payload);
+  if (stored.result) {
+    const auto& [worker, ref] = *stored.result;
+    if (WorkerLink* link = LinkOf(worker)) link->Forget(ref);
+  }
+  Publish(*job, stored.payload);
+  if (!job->machine.ended() || !job->unstored.empty()) return;
+  EndWatches(*job, absl::OkStatus());
+  for (auto& done : job->when_ended) done(job->machine);
+  RemoveJob(id);
+}
+
+void Coordinator::RemoveJob(const JobId& id) {
+  LiveJob* job = FindJob(id);
+  timers_.erase({job->timer, id});
+  live_jobs_.fetch_sub(1);
+  live_bytes_.fetch_sub(job->text_bytes);
+  for (auto& [worker, entry] : workers_) entry.link->ForgetJob(id);
+  jobs_.erase(id);
+}
+
+void Coordinator::UpdateIndices(LiveJob& job) {
+  const bool queued = job.machine.state() == JobState::kQueued;
+  if (queued != std::exchange(job.counted_queued, queued)) jobs_queued_ += queued ? 1 : -1;
+  const absl::Time next = job.machine.NextDeadline();
+  if (next == job.timer) return;
+  const JobId& id = job.machine.id();
+  timers_.erase({job.timer, id});
+  job.timer = next;
+  if (next != absl::InfiniteFuture()) timers_.emplace(next, id);
+}
+
+void Coordinator::AdvanceTimers() {
+  const absl::Time now = Loop::Now();
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    LiveJob* job = FindJob(timers_.begin()->second);
+    Commands commands;
+    job->machine.Advance(now, &commands);
+    MOA_CHECK(job->machine.NextDeadline() > now);  // else this loop would not end
+    Execute(*job, std::move(commands), absl::InfinitePast());
+  }
+}
+
+void Coordinator::Dispatch(const Assignment& assignment) {
+  LiveJob* job = FindJob(assignment.ref.job);
+  WorkerEntry& worker = workers_.at(assignment.worker);
+  MOA_CHECK(job != nullptr);
+  const absl::Time now = Loop::Now();
+  observer_.AttemptQueued(now - job->machine.task(assignment.ref.task).ready_at);
+  Apply(*job, AttemptDispatched{.ref = assignment.ref, .worker = worker.info.hello.name},
+        absl::InfinitePast());
+  const CallInput input = job->machine.Input(assignment.ref.task);
+  worker.link->Run({.ref = assignment.ref,
+                    .input = &input,
+                    .spec = &job->plan->spec,
+                    .input_hash = job->hasher.Hash(input, job->plan->spec),
+                    .timeout = job->machine.accepted_at() + job->plan->deadline - now,
+                    .stream_deltas = job->progress_watches > 0});
+  PublishStarted(*job, assignment.ref.task);
+}
+
+}  // namespace moa

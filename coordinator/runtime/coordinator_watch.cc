@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/runtime/coordinator.h"
+
+namespace moa {
+
+Coordinator::WatchId Coordinator::Watch(const JobId& id, uint64_t after_sequence, bool progress,
+                                        std::shared_ptr<WatchSink> sink) {
+  const WatchId watch = next_watch_.fetch_add(1);
+  loop_.Post([this, watch, id, after_sequence, progress, sink = std::move(sink)]() mutable {
+    loop_.AssertHeld();
+    LiveJob* job = FindJob(id);
+    if (job == nullptr) return WatchStored(id, after_sequence, std::move(sink));
+    if (watches_.size() >= options_.watchers_max) {
+      return sink->End(absl::ResourceExhaustedError(absl::StrCat(
+          "too many watchers: ", options_.watchers_max, " (--max-watchers); ask with GetJob")));
+    }
+    AddWatch(watch, *job, after_sequence, progress, std::move(sink));
+  });
+  return watch;
+}
+
+void Coordinator::WatchStored(const JobId& id, uint64_t after_sequence,
+                              std::shared_ptr<WatchSink> sink) {
+  reader_.Post([this, id, after_sequence, sink = std::move(sink)] {
+    const absl::StatusOr<std::vector<StoredEvent>> events = store_.ReadEvents(id, after_sequence);
+    if (!events.ok()) return sink->End(events.status());
+    for (const StoredEvent& event : *events) {
+      if (!sink->Event(event.payload)) return;
+    }
+    sink->End(absl::OkStatus());
+  });
+}
+
+void Coordinator::AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
+                           std::shared_ptr<WatchSink> sink) {
+  for (size_t i = after_sequence; i < job.events.size(); ++i) {
+    if (!sink->Event(job.events[i])) return;
+  }
+  watches_.emplace(watch, WatchEntry{job.machine.id(), sink, progress});
+  job.watches.push_back(watch);
+  if (!progress) return;
+
+  const bool first = job.progress_watches++ == 0;
+  const JobMachine& machine = job.machine;
+  if (machine.stages_started() == 0 || machine.ended()) return;
+  const Stage& stage = job.plan->stages[machine.stages_started() - 1];
+  bool keeps_up = true;
+  for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
+    const JobMachine::Task& task = machine.task(i);
+    if (task.state != TaskState::kRunning) continue;
+    keeps_up = keeps_up && sink->Started(*job.plan, i, task.current.attempt, task.worker);
+    const auto text = job.texts.find(i);
+    if (text != job.texts.end()) {
+      keeps_up = keeps_up && sink->Delta(*job.plan, {.task = i,
+                                                     .attempt = text->second.attempt,
+                                                     .content = Text(text->second.content),
+                                                     .reasoning = Text(text->second.reasoning)});
+    }
+    const WorkerId* worker = scheduler_.WorkerOf(task.current);
+    if (first && worker != nullptr) LinkOf(*worker)->StreamDeltas(task.current, true);
+  }
+  if (!keeps_up) DropWatches(job, {watch});
+}
+
+void Coordinator::Unwatch(WatchId id) {
+  loop_.Post([this, id] {
+    loop_.AssertHeld();
+    const auto it = watches_.find(id);
+    if (it == watches_.end()) return;
+    LiveJob* job = FindJob(it->second.job);
+    DropWatches(*job, {id});
+  });
+}
+
+void Coordinator::DropWatches(LiveJob& job, const std::vector<WatchId>& ids) {
+  for (const WatchId id : ids) {
+    const auto it = watches_.find(id);
+    if (it == watches_.end()) continue;
+    if (it->second.progress) --job.progress_watches;
+    job.watches.erase(std::remove(job.watches.begin(), job.watches.end(), id), job.watches.end());
+    watches_.erase(it);
+  }
+  if (job.progress_watches > 0 || job.texts.empty()) return;
+  for (const auto& [task, text] : job.texts) {
+    const AttemptRef& ref = job.machine.task(task).current;
+    const WorkerId* worker = scheduler_.WorkerOf(ref);
+    if (worker != nullptr) LinkOf(*worker)->StreamDeltas(ref, false);
+  }
+  job.texts.clear();
+}
+
+void Coordinator::Publish(LiveJob& job, const Text& payload) {
+  std::vector<WatchId> slow;
+  for (const WatchId id : job.watches) {
+    if (!watches_.at(id).sink->Event(payload)) slow.push_back(id);
+  }
+  if (!slow.empty()) DropWatches(job, slow);
+}
+
+void Coordinator::PublishStarted(LiveJob& job, uint32_t task) {
+  if (job.progress_watches == 0) return;
+  const JobMachine::Task& state = job.machine.task(task);
+  std::vector<WatchId> slow;
+  for (const WatchId id : job.watches) {
+    WatchEntry& watch = watches_.at(id);
+    if (!watch.progress) continue;
+    if (!watch.sink->Started(*job.plan, task, state.current.attempt, state.worker)) {
+      slow.push_back(id);
+    }
+  }
+  if (!slow.empty()) DropWatches(job, slow);
+}
+
+void Coordinator::AttemptDelta(const WorkerId& id, const AttemptRef& ref, DeltaPiece piece) {
+  const WorkerId* where = scheduler_.WorkerOf(ref);
+  LiveJob* job = FindJob(ref.job);
+  if (job == nullptr || where == nullptr || *where != id || job->progress_watches == 0) return;
+  if (job->machine.task(ref.task).current != ref) return;
+  LiveJob::TaskText& text = job->texts[ref.task];
+  if (text.attempt != ref.attempt) text = {.attempt = ref.attempt, .content = {}, .reasoning = {}};
+  // After a reconnect a worker may say again what was already heard; a gap cannot be mended from here, and
+  // the watcher sees it by its offset.
+  const bool known = piece.content_offset + piece.content.size() <= text.content.size() &&
+                     piece.reasoning_offset + piece.reasoning.size() <= text.reasoning.size();
+  if (known || piece.content_offset > text.content.size() ||
+      piece.reasoning_offset > text.reasoning.size()) {
+    return;
+  }
+  text.content.resize(piece.content_offset);
+  text.content.append(piece.content.view().data(), piece.content.size());
+  text.reasoning.resize(piece.reasoning_offset);
+  text.reasoning.append(piece.reasoning.view().data(), piece.reasoning.size());
+  piece.task = ref.task;
+  piece.attempt = ref.attempt;
+  std::vector<WatchId> slow;
+  for (const WatchId watch_id : job->watches) {
+    WatchEntry& watch = watches_.at(watch_id);
+    if (watch.progress && !watch.sink->Delta(*job->plan, piece)) slow.push_back(watch_id);
+  }
+  if (!slow.empty()) DropWatches(*job, slow);
+}
+
+void Coordinator::EndWatches(LiveJob& job, const absl::Status& status) {
+  for (const WatchId id : job.watches) {
+    const auto it = watches_.find(id);
+    it->second.sink->End(status);
+    watches_.erase(it);
+  }
+  job.watches.clear();
+  job.progress_watches = 0;
+  job.texts.clear();
+}
+
+}  // namespace moa

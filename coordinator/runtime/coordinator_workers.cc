@@ -1,0 +1,126 @@
+#include <utility>
+#include <variant>
+
+#include "common/base/check.h"
+#include "common/log/log.h"
+#include "coordinator/runtime/coordinator.h"
+
+namespace moa {
+
+WorkerLink* Coordinator::LinkOf(const WorkerId& id) {
+  const auto it = workers_.find(id);
+  return it == workers_.end() ? nullptr : it->second.link;
+}
+
+void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
+  const WorkerId id = hello.id;
+  if (WorkerLink* earlier = LinkOf(id)) {
+    // It noticed the break before we did.
+    WorkerLeft(id, earlier);
+    earlier->Close("the same worker has connected again");
+  }
+  std::vector<HeldAttempt> held = std::exchange(hello.held, {});
+  Announce(hello.models);
+  scheduler_.SetWorker(id, {.slots = hello.slots,
+                            .models = hello.models,
+                            .draining = hello.draining});
+  LogInfo("worker connected", {{"worker", hello.name},
+                               {"slots", hello.slots},
+                               {"held", held.size()},
+                               {"version", hello.version}});
+  workers_[id] = {.info = {.hello = std::move(hello), .used = 0, .connected = Loop::Now()},
+                  .link = link};
+  std::vector<AttemptRef> keep;
+  std::vector<Event> ends;
+  for (HeldAttempt& attempt : held) {
+    const AttemptRef ref = attempt.ref;
+    std::optional<Event> finished = std::exchange(attempt.finished, std::nullopt);
+    if (!TakeHeld(id, std::move(attempt))) continue;
+    keep.push_back(ref);
+    if (finished) ends.push_back(*std::move(finished));
+  }
+  link->Welcome(keep);
+  for (Event& end : ends) AttemptEnded(id, std::move(end));
+}
+
+// Whether the attempt's call is the one that the job wants made now; it then runs on this worker.
+bool Coordinator::TakeHeld(const WorkerId& id, HeldAttempt held) {
+  LiveJob* job = FindJob(held.ref.job);
+  if (job == nullptr || held.ref.task >= job->plan->tasks.size()) return false;
+  const JobMachine::Task& task = job->machine.task(held.ref.task);
+  if (task.state != TaskState::kQueued) {
+    const bool made_again = task.state == TaskState::kRunning ||
+                            task.state == TaskState::kSucceeded ||
+                            task.state == TaskState::kFailed;
+    if (made_again && task.current != held.ref) observer_.CallDuplicated();
+    return false;
+  }
+  const CallInput input = job->machine.Input(held.ref.task);
+  if (job->hasher.Hash(input, job->plan->spec) != held.input_hash) return false;
+  Apply(*job,
+        AttemptAdopted{.ref = held.ref, .worker = workers_.at(id).info.hello.name},
+        absl::InfinitePast());
+  if (task.state != TaskState::kRunning || task.current != held.ref) return false;
+  scheduler_.Adopt(held.ref, job->plan->spec.tenant, id);
+  return true;
+}
+
+void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint32_t slots,
+                                std::vector<std::string> models, bool draining) {
+  const auto it = workers_.find(id);
+  if (it == workers_.end() || it->second.link != link) return;
+  Announce(models);
+  WorkerHello& hello = it->second.info.hello;
+  hello.slots = slots;
+  hello.models = models;
+  hello.draining = draining;
+  scheduler_.SetWorker(id, {.slots = slots, .models = std::move(models), .draining = draining});
+}
+
+void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
+  const auto it = workers_.find(id);
+  if (it == workers_.end() || it->second.link != link) return;
+  const std::string name = it->second.info.hello.name;
+  const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(id);
+  workers_.erase(it);
+  LogInfo("worker disconnected", {{"worker", name}, {"attempts_lost", lost.size()}});
+  for (const AttemptRef& ref : lost) {
+    LiveJob* job = FindJob(ref.job);
+    if (job == nullptr) continue;
+    Apply(*job,
+          AttemptFailed{.ref = ref,
+                        .error = {.code = ErrorCode::kWorkerLost,
+                                  .message = "the connection to worker " + name + " was lost"},
+                        .retryable = true},
+          Loop::Now() + options_.reconnect_grace);
+    observer_.AttemptEnded(job->plan->tasks[ref.task].agent->model, ErrorCode::kWorkerLost,
+                           absl::ZeroDuration(), absl::ZeroDuration(), {});
+  }
+}
+
+void Coordinator::AttemptEnded(const WorkerId& id, Event event) {
+  const auto* succeeded = std::get_if<AttemptSucceeded>(&event);
+  const auto* failed = std::get_if<AttemptFailed>(&event);
+  MOA_CHECK(succeeded != nullptr || failed != nullptr);
+  const AttemptRef ref = succeeded != nullptr ? succeeded->ref : failed->ref;
+  WorkerLink* link = LinkOf(id);
+  const WorkerId* where = scheduler_.WorkerOf(ref);
+  if (link == nullptr) return;
+  if (where == nullptr || *where != id) return link->Forget(ref);
+  scheduler_.Finish(ref);
+  LiveJob* job = FindJob(ref.job);
+  if (job == nullptr) return link->Forget(ref);
+  job->texts.erase(ref.task);
+  observer_.AttemptEnded(job->plan->tasks[ref.task].agent->model,
+                         failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
+                         succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
+                         succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),
+                         succeeded != nullptr ? succeeded->completion.usage : failed->usage);
+  job->ending = {id, ref};
+  Apply(*job, event, absl::InfinitePast());
+  // No record came of it (a retry follows, or it was stale): nothing to wait for.
+  if (job->ending) link->Forget(ref);
+  job->ending.reset();
+}
+
+}  // namespace moa

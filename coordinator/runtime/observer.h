@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "coordinator/engine/types.h"
+
+namespace moa {
+
+// What the runtime counts and measures. Two implementations: Prometheus's (coordinator/metrics) and one
+// that ignores everything. Called on the coordinator's loop unless said otherwise; must be cheap.
+class RuntimeObserver {
+ public:
+  struct Levels {
+    uint64_t jobs_queued = 0;          // accepted, no task dispatched yet
+    uint64_t jobs_running = 0;         // further on, no durable terminal record yet
+    uint64_t tasks_queued = 0;         // ready, waiting for a slot
+    uint64_t attempts_running = 0;
+    absl::Time oldest_queued = absl::InfiniteFuture();  // when the oldest of the queued became ready
+    uint64_t workers = 0;
+    uint64_t slots = 0;
+    uint64_t watchers = 0;
+  };
+
+  virtual ~RuntimeObserver() = default;
+  virtual void JobSubmitted() {}
+  // `reason`: "invalid", "queue_full", "conflict", "draining", "store". Any thread.
+  virtual void JobRefused(absl::string_view reason) { (void)reason; }
+  virtual void JobEnded(JobState state, bool degraded, absl::Duration latency,
+                        absl::Duration critical_path) {
+    (void)state, (void)degraded, (void)latency, (void)critical_path;
+  }
+  virtual void StageEnded(bool aggregator, absl::Duration latency) { (void)aggregator, (void)latency; }
+  virtual void TaskEnded(TaskState state) { (void)state; }
+  // `code` is kUnspecified for a success. `ttft` is zero when the reply was not streamed.
+  virtual void AttemptEnded(absl::string_view model, ErrorCode code, absl::Duration run,
+                            absl::Duration ttft, const Usage& usage) {
+    (void)model, (void)code, (void)run, (void)ttft, (void)usage;
+  }
+  virtual void AttemptQueued(absl::Duration wait) { (void)wait; }
+  // A call whose result was lost or could not be adopted is made again.
+  virtual void CallDuplicated() {}
+  virtual void StaleEvent() {}
+  virtual void JobRecovered() {}
+  virtual void LevelsNow(const Levels& levels) { (void)levels; }
+};
+
+}  // namespace moa

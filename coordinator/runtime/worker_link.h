@@ -1,0 +1,64 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/strong_id.h"
+#include "coordinator/engine/events.h"
+#include "coordinator/engine/prompt.h"
+#include "coordinator/engine/types.h"
+
+namespace moa {
+
+// One attempt that a worker holds from before it (re)connected: proto/moa/v1/worker.proto, HeldAttempt.
+struct HeldAttempt {
+  AttemptRef ref;
+  std::string input_hash;
+  std::optional<Event> finished;  // AttemptSucceeded or AttemptFailed when the call has ended
+};
+
+// A worker's first message.
+struct WorkerHello {
+  WorkerId id;
+  std::string name;
+  std::string version;
+  uint32_t slots = 0;
+  std::vector<std::string> models;
+  bool draining = false;
+  std::vector<HeldAttempt> held;
+};
+
+// What RunTask carries. Everything is borrowed for the duration of the call.
+struct RunCommand {
+  AttemptRef ref;
+  const CallInput* input = nullptr;
+  const JobSpec* spec = nullptr;  // for tools
+  std::string input_hash;
+  absl::Duration timeout = absl::InfiniteDuration();
+  bool stream_deltas = false;
+};
+
+// The coordinator's end of one worker's stream. Owner: the stream's session, which ends it with
+// Coordinator::WorkerLeft. All methods on the coordinator's loop; none blocks, none fails (a stream that is
+// gone swallows what it is given and reports its end).
+class WorkerLink {
+ public:
+  virtual ~WorkerLink() = default;
+
+  virtual void Welcome(const std::vector<AttemptRef>& keep) = 0;
+  virtual void Run(const RunCommand& command) = 0;
+  virtual void Cancel(const AttemptRef& ref) = 0;
+  // The attempt's result is on disk, or of no use any more: the worker may forget it.
+  virtual void Forget(const AttemptRef& ref) = 0;
+  virtual void StreamDeltas(const AttemptRef& ref, bool on) = 0;
+  // The job has ended: its shared contexts are of no use any more.
+  virtual void ForgetJob(const JobId& job) = 0;
+  // Sends what the calls above have gathered. Called once after each round of the loop.
+  virtual void Flush() = 0;
+  // Ends the stream: another one of the same worker has taken its place.
+  virtual void Close(absl::string_view reason) = 0;
+};
+
+}  // namespace moa
