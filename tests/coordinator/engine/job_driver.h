@@ -54,6 +54,7 @@ class JobDriver {
   uint64_t epoch() const { return epoch_; }
   const std::vector<Record>& records() const { return records_; }
   const Commands& last_commands() const { return last_commands_; }
+  void ForgetLastCommands() { last_commands_.clear(); }
   const std::map<AttemptRef, std::string>& queued() const { return queued_; }
   const std::map<AttemptRef, std::string>& running() const { return running_; }
   template <typename T>

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tests/coordinator/engine/job_driver.h"
+
+namespace moa {
+
+// Plays a scenario: a text of statements, one a line, each followed by what came of it in lines
+// that start with "> ". Lines that start with # and empty lines are for readers.
+//
+// The job, before `start`:
+//   prompt TEXT                     message ROLE TEXT                  deadline 30s        seed 7
+//   layer [cycles=N]                agent NAME [model=M] [samples=N] [seed=N] [system=TEXT]
+//   aggregator [model=M] [system=TEXT]                                 tool NAME
+// What happens, after it (TASK is an index in the plan):
+//   dispatch TASK… | all            succeed TASK TEXT [run=100ms] [finish=stop] [call=TOOL]
+//   fail TASK CODE [retryable] [after=2s] [tokens=N]
+//   adopt TASK attempt=N epoch=N    stale TASK (a result of an attempt that never was)
+//   wait 2s                         cancel [TEXT]                      restart
+// What to look at:
+//   input TASK                      state
+// A TEXT is in double quotes with C escapes.
+class Script {
+ public:
+  // The scenario again, with the outcome of each statement as it is now. INVALID_ARGUMENT names the
+  // line that is no statement.
+  static absl::StatusOr<std::string> Play(absl::string_view scenario);
+
+ private:
+  using Words = std::vector<std::string>;
+
+  absl::Status Run(const Words& words);
+  absl::Status Describe(const Words& words);
+  absl::Status Happen(const Words& words);
+  absl::Status Succeed(const Words& words);
+  absl::Status Fail(const Words& words);
+  void Show();
+  void ShowInput(uint32_t task);
+  void ShowState();
+  void Say(std::string line);
+
+  JobSpec spec_;
+  std::unique_ptr<JobDriver> job_;
+  size_t shown_ = 0;  // records shown so far
+  std::string out_;
+};
+
+}  // namespace moa
