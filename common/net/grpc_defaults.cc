@@ -13,6 +13,8 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 // Below the clients' keepalive: a server that thinks pings too frequent closes the connection.
 constexpr int kMinPingIntervalMs = 5'000;
 constexpr int kReconnectMinMs = 100;
+// gRPC calls this the minimum backoff, but it is how long one attempt (TCP, TLS) may take.
+constexpr int kConnectTimeoutMs = 5'000;
 constexpr int kReconnectMaxMs = 2'000;
 
 }  // namespace
@@ -34,7 +36,7 @@ grpc::ChannelArguments ChannelDefaults() {
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetMaxSendMessageSize(kMessageBytesMax);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);

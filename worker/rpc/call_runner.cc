@@ -1,0 +1,145 @@
+#include "worker/rpc/call_runner.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/base/check.h"
+#include "worker/rpc/convert.h"
+
+namespace moa::worker {
+
+CallRunner::CallRunner(upstream::UpstreamClient& upstream, WorkerMetrics& metrics, Done done)
+    : upstream_(upstream), metrics_(metrics), done_(std::move(done)) {}
+
+CallRunner::~CallRunner() { MOA_CHECK(calls_.empty()); }
+
+void CallRunner::Start(Key key, const AttemptRef& ref, upstream::ChatRequest request, bool deltas) {
+  Call& call = calls_[key];
+  call.ref = ref;
+  call.model = request.model;
+  call.deltas = deltas;
+  upstream::ChatCallbacks callbacks;
+  if (request.stream) {
+    callbacks.delta = [this, key](absl::string_view, absl::string_view) {
+      const auto it = calls_.find(key);
+      if (it == calls_.end() || !it->second.deltas || it->second.waiting) return;
+      it->second.waiting = true;
+      ++waiting_;
+    };
+  }
+  callbacks.done = [this, key](upstream::CallResult result) { OnDone(key, std::move(result)); };
+  call.id = upstream_.Start(std::move(request), std::move(callbacks));
+}
+
+void CallRunner::Cancel(Key key) {
+  const auto it = calls_.find(key);
+  if (it != calls_.end()) upstream_.Cancel(it->second.id);
+}
+
+void CallRunner::Drop(Key key) {
+  const auto it = calls_.find(key);
+  if (it == calls_.end()) return;
+  const upstream::CallId id = it->second.id;
+  if (it->second.waiting) --waiting_;
+  calls_.erase(it);
+  upstream_.Cancel(id);
+}
+
+void CallRunner::OnDone(Key key, upstream::CallResult result) {
+  const auto it = calls_.find(key);
+  if (it == calls_.end()) return;  // dropped
+  Call& call = it->second;
+  metrics_.CountAttempt(call.model, result);
+  if (call.deltas && result.ok()) {
+    v1::AttemptDelta delta;
+    const upstream::Completion& completion = result.completion();
+    if (FillDelta(call, completion.content, completion.reasoning, &delta)) {
+      last_deltas_.push_back(std::move(delta));
+    }
+  }
+  if (call.waiting) --waiting_;
+  calls_.erase(it);
+  done_(key, std::move(result));
+}
+
+void CallRunner::SetDeltas(Key key, bool on) {
+  const auto it = calls_.find(key);
+  if (it == calls_.end()) return;
+  Call& call = it->second;
+  if (call.waiting) --waiting_;
+  call.waiting = on;
+  if (on) ++waiting_;
+  call.deltas = on;
+  call.content_sent = 0;
+  call.reasoning_sent = 0;
+  call.next_delta_time = absl::InfinitePast();
+}
+
+void CallRunner::StopDeltas() {
+  for (auto& [key, call] : calls_) {
+    call.deltas = false;
+    call.waiting = false;
+  }
+  waiting_ = 0;
+  last_deltas_.clear();
+}
+
+bool CallRunner::NextDelta(absl::Time now, v1::AttemptDelta* delta) {
+  if (!last_deltas_.empty()) {
+    *delta = std::move(last_deltas_.front());
+    last_deltas_.pop_front();
+    return true;
+  }
+  if (waiting_ == 0) return false;
+  for (auto& [key, call] : calls_) {
+    if (!call.waiting || call.next_delta_time > now) continue;
+    call.waiting = false;
+    --waiting_;
+    const std::optional<upstream::CallProgress> progress = upstream_.Progress(call.id);
+    if (!progress.has_value()) continue;
+    if (!FillDelta(call, progress->content, progress->reasoning, delta)) continue;
+    call.next_delta_time = now + kDeltaInterval;
+    return true;
+  }
+  return false;
+}
+
+bool CallRunner::FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,
+                           v1::AttemptDelta* delta) {
+  if (content.size() <= call.content_sent && reasoning.size() <= call.reasoning_sent) return false;
+  ToProto(call.ref, delta->mutable_ref());
+  delta->set_content_offset(call.content_sent);
+  delta->set_reasoning_offset(call.reasoning_sent);
+  if (content.size() > call.content_sent) {
+    delta->set_content(std::string(content.substr(call.content_sent)));
+    call.content_sent = content.size();
+  }
+  if (reasoning.size() > call.reasoning_sent) {
+    delta->set_reasoning(std::string(reasoning.substr(call.reasoning_sent)));
+    call.reasoning_sent = reasoning.size();
+  }
+  return true;
+}
+
+absl::Time CallRunner::NextDeltaTime() const {
+  if (!last_deltas_.empty()) return absl::InfinitePast();
+  absl::Time next = absl::InfiniteFuture();
+  if (waiting_ == 0) return next;
+  for (const auto& [key, call] : calls_) {
+    if (call.waiting) next = std::min(next, call.next_delta_time);
+  }
+  return next;
+}
+
+uint32_t CallRunner::CountProgressing(absl::Time since) const {
+  uint32_t count = 0;
+  for (const auto& [key, call] : calls_) {
+    const std::optional<upstream::CallProgress> progress = upstream_.Progress(call.id);
+    if (progress.has_value() && progress->last_byte_time > since) ++count;
+  }
+  return count;
+}
+
+}  // namespace moa::worker

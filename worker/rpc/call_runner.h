@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "common/loop/loop.h"
+#include "moa/v1/worker.pb.h"
+#include "worker/rpc/attempt_table.h"
+#include "worker/rpc/worker_metrics.h"
+#include "worker/upstream/upstream_client.h"
+
+namespace moa::worker {
+
+// The calls to the provider that run for one coordinator, and the deltas that it wants of them. The first
+// delta of an attempt goes out at once, the next ones at most every kDeltaInterval, each with all text that
+// has come since: tokens come one by one, and a message for each would cost more than the call.
+//
+// Deltas are read from the upstream client's text when they are sent, so nothing is buffered here and a slow
+// coordinator gets fewer, larger ones.
+//
+// Owner: a Session. Loop thread only.
+class CallRunner {
+ public:
+  using Key = AttemptTable::Key;
+  // A call ended by itself: not called for calls that Drop closed.
+  using Done = std::function<void(Key key, upstream::CallResult result)>;
+
+  static constexpr absl::Duration kDeltaInterval = absl::Milliseconds(20);
+
+  CallRunner(upstream::UpstreamClient& upstream, WorkerMetrics& metrics, Done done);
+  // REQUIRES: the upstream client is gone (it ends its calls, through here, when it goes).
+  ~CallRunner();
+  CallRunner(const CallRunner&) = delete;
+  CallRunner& operator=(const CallRunner&) = delete;
+
+  // `deltas`: whether to send them from the start.
+  void Start(Key key, const AttemptRef& ref, upstream::ChatRequest request, bool deltas);
+  // Closes the call's connection; it ends through Done, with kCancelled unless it was faster.
+  void Cancel(Key key);
+  // Closes the call's connection and forgets it.
+  void Drop(Key key);
+
+  // On: the text so far comes first, at offset 0. A call that is not streamed yields one delta at its end.
+  void SetDeltas(Key key, bool on);
+  // The stream that wanted deltas is gone.
+  void StopDeltas();
+  // The next delta to send now, if there is one.
+  bool NextDelta(absl::Time now, v1::AttemptDelta* delta);
+  // Before this attempt's result may be sent, NextDelta must have had its last word.
+  bool has_last_deltas() const { return !last_deltas_.empty(); }
+  // When NextDelta has the next one; InfiniteFuture when nothing is waiting.
+  absl::Time NextDeltaTime() const;
+
+  size_t running() const { return calls_.size(); }
+  // Calls that got a byte from the provider since `since`.
+  uint32_t CountProgressing(absl::Time since) const;
+
+ private:
+  struct Call {
+    upstream::CallId id = 0;
+    AttemptRef ref;
+    std::string model;
+    bool deltas = false;
+    bool waiting = false;  // text has come since the last delta
+    absl::Time next_delta_time = absl::InfinitePast();
+    size_t content_sent = 0;
+    size_t reasoning_sent = 0;
+  };
+
+  void OnDone(Key key, upstream::CallResult result);
+  // False when there is nothing new.
+  static bool FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,
+                        v1::AttemptDelta* delta);
+
+  upstream::UpstreamClient& upstream_;
+  WorkerMetrics& metrics_;
+  const Done done_;
+  absl::flat_hash_map<Key, Call> calls_;
+  size_t waiting_ = 0;  // calls with `waiting`, so that the usual case costs nothing
+  std::deque<v1::AttemptDelta> last_deltas_;  // of calls that have ended; at most one each
+};
+
+}  // namespace moa::worker

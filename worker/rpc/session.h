@@ -1,0 +1,138 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/loop/loop.h"
+#include "worker/rpc/attempt_table.h"
+#include "worker/rpc/backoff.h"
+#include "worker/rpc/call_runner.h"
+#include "worker/rpc/convert.h"
+#include "worker/rpc/hub_stream.h"
+
+namespace moa::worker {
+
+// What a worker says of itself to every coordinator. Owner: the Worker.
+struct WorkerIdentity {
+  std::string worker_id = "";
+  std::string name = "";
+  std::vector<std::string> models = {};
+  bool draining = false;
+};
+
+// A worker's relation to one coordinator, over any number of connections: dials it again and again, says in
+// Hello what it holds, starts and cancels calls as told, and reports results until they are durable.
+//
+// Nothing is queued for sending. What there is to say is state (a status that changed, results not reported
+// yet, text not sent yet, a heartbeat that is due), and Pump makes the next message from it whenever the
+// stream can take one. So results that became ready in one turn of the loop, or while a write was in flight,
+// travel as one message, and a coordinator that reads slowly costs no memory.
+//
+// Owner: the Worker. Loop thread only. Destroyed after the upstream client, and only once closed().
+class Session {
+ public:
+  struct Options {
+    std::string address = "";
+    AttemptTable::Limits limits = {};
+    // A call's own limits; a task's timeout can only shorten the first.
+    absl::Duration call_timeout = absl::Minutes(5);
+    absl::Duration first_byte_timeout = absl::Seconds(60);
+    // Between tries to connect: soon enough that a restarted coordinator finds its workers within a second.
+    absl::Duration backoff_first = absl::Milliseconds(100);
+    absl::Duration backoff_longest = absl::Seconds(1);
+    // A coordinator that accepts the stream and says nothing is given up after this.
+    absl::Duration welcome_timeout = absl::Seconds(10);
+    // Beyond, contexts are not kept and tasks that name them are refused: a coordinator that never drops
+    // contexts must not fill the worker's memory.
+    size_t context_bytes_max = 256 << 20;
+  };
+
+  Session(Loop& loop, std::shared_ptr<grpc::Channel> channel, Options options,
+          const WorkerIdentity& identity, upstream::UpstreamClient& upstream,
+          WorkerMetrics& metrics);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Begins to connect.
+  void Start();
+  // The identity changed: tells the coordinator.
+  void AnnounceStatus() { status_due_ = true; }
+  // Takes no new task.
+  void Drain();
+  // Ends what still runs as WORKER_LOST.
+  void HandBack();
+  // Ends the connection for good: politely, or at once when `now`.
+  void Close(bool at_once);
+
+  // Sends what can be sent and arms the timer; once after each turn of the loop.
+  void Pump();
+
+  bool connected() const { return welcomed_; }
+  bool closed() const { return closing_ && !stream_alive_; }
+  const std::string& address() const { return options_.address; }
+  const AttemptTable& attempts() const { return attempts_; }
+
+ private:
+  void Connect();
+  void OnReceived(std::vector<v1::CoordinatorMessage>& messages);
+  void OnEnded(const absl::Status& status);
+  // Gives the stream up; OnEnded follows.
+  void Break(absl::string_view why);
+  void LoseConnection(absl::string_view why);
+
+  void Handle(v1::CoordinatorMessage& message);
+  void HandleWelcome(const v1::Welcome& welcome);
+  void HandleContext(const v1::PutContext& context);
+  void HandleRunTask(const v1::RunTask& task);
+
+  bool NextMessage(absl::Time now, v1::WorkerMessage* message);
+  v1::WorkerMessage MakeHello();
+  // Time has passed: connects, gives up, sends heartbeats, closes orphans.
+  void Advance(absl::Time now);
+  absl::Time NextDeadline() const;
+  void ArmTimer();
+
+  // Constant after construction.
+  Loop& loop_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::WorkerHub::Stub> stub_;
+  const Options options_;
+  const WorkerIdentity& identity_;
+
+  AttemptTable attempts_;
+  CallRunner calls_;
+  Backoff backoff_;
+
+  // The connection.
+  HubStream* stream_ = nullptr;  // null once released
+  bool stream_alive_ = false;    // until `ended`, which comes after the release
+  bool writing_ = false;
+  bool welcomed_ = false;
+  bool writes_closed_ = false;
+  bool status_due_ = false;
+  bool heartbeat_due_ = false;
+  absl::Duration silence_limit_;
+  absl::Time opened_time_;
+  absl::Time received_time_;
+  absl::Time sent_time_;
+  absl::Time heartbeat_time_ = absl::InfinitePast();
+  Contexts contexts_;
+  size_t context_bytes_ = 0;
+
+  // Between connections.
+  bool closing_ = false;
+  bool outage_logged_ = false;
+  absl::Time connect_time_ = absl::InfiniteFuture();
+
+  Loop::TimerId timer_ = 0;
+  absl::Time timer_time_ = absl::InfiniteFuture();
+};
+
+}  // namespace moa::worker

@@ -1,0 +1,241 @@
+#include "worker/rpc/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <grpcpp/create_channel.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/log/log.h"
+#include "common/net/grpc_defaults.h"
+#include "common/net/random_id.h"
+
+namespace moa::worker {
+namespace {
+
+using upstream::ErrorCode;
+
+// How long a coordinator may take to end the stream in answer to ours, when we leave.
+constexpr absl::Duration kCloseTimeout = absl::Seconds(1);
+// Models come and go rarely; a list that could not be read is wanted sooner.
+constexpr absl::Duration kModelsInterval = absl::Minutes(3);
+constexpr absl::Duration kModelsRetryFirst = absl::Seconds(2);
+
+upstream::UpstreamOptions MakeUpstreamOptions(const WorkerOptions& options) {
+  upstream::UpstreamOptions made;
+  made.base_url = options.base_url;
+  if (!options.api_key_file.empty()) {
+    made.api_key = upstream::ApiKey::FromFile(options.api_key_file);
+  } else if (!options.api_key.empty()) {
+    made.api_key = upstream::ApiKey::FromString(options.api_key);
+  }
+  made.user_agent = absl::StrCat("moa-worker/", MoaVersion());
+  made.ca_file = options.upstream_ca_file;
+  // Calls that are being closed still count for a moment after their slot is free.
+  made.calls_max = 2 * static_cast<size_t>(options.slots) + 16;
+  return made;
+}
+
+// A session's share of the worker's slots: even, the remainder to the first ones.
+uint32_t ShareOfSlots(int64_t slots, size_t sessions, size_t index) {
+  const size_t total = static_cast<size_t>(slots);
+  return static_cast<uint32_t>(total / sessions + (index < total % sessions ? 1 : 0));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerOptions& options,
+                                                       prometheus::Registry& registry) {
+  MOA_RETURN_IF_ERROR(CheckWorkerOptions(options));
+  std::unique_ptr<Worker> worker(new Worker(options, registry));
+  MOA_RETURN_IF_ERROR(worker->Open());
+  return worker;
+}
+
+Worker::Worker(const WorkerOptions& options, prometheus::Registry& registry)
+    : options_(options), loop_("worker"), metrics_(registry) {}
+
+absl::Status Worker::Open() {
+  identity_.worker_id = RandomId();
+  identity_.name = options_.name;
+  MOA_ASSIGN_OR_RETURN(upstream_,
+                       upstream::UpstreamClient::Create(loop_, MakeUpstreamOptions(options_)));
+  MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                       MakeChannelCredentials(options_.tls));
+  grpc::ChannelArguments arguments = ChannelDefaults();
+  // The sessions try again within a second; the channel under them must not be the slower one.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  for (size_t i = 0; i < options_.coordinators.size(); ++i) {
+    Session::Options session;
+    session.address = options_.coordinators[i];
+    session.limits.slots = ShareOfSlots(options_.slots, options_.coordinators.size(), i);
+    session.limits.orphan_limit = options_.orphan_limit;
+    session.call_timeout = options_.call_timeout;
+    session.first_byte_timeout = options_.first_byte_timeout;
+    session.welcome_timeout = options_.welcome_timeout;
+    auto channel =
+        grpc::CreateCustomChannel(absl::StrCat("dns:///", session.address), credentials, arguments);
+    sessions_.push_back(std::make_unique<Session>(loop_, std::move(channel), std::move(session),
+                                                  identity_, *upstream_, metrics_));
+  }
+  return absl::OkStatus();
+}
+
+Worker::~Worker() {
+  loop_.Post([this] {
+    draining_ = true;
+    if (phase_ != Phase::kClosed) EnterPhase(Phase::kClosing, absl::ZeroDuration());
+    OnRound();
+  });
+  WaitUntilDrained();
+  // The client goes first: ending its last calls calls into the sessions. All of it on the loop.
+  loop_.Post([this] {
+    upstream_.reset();
+    sessions_.clear();
+  });
+  loop_.Stop();
+}
+
+void Worker::Start() {
+  loop_.Post([this] {
+    loop_.SetBatchHook([this] { OnRound(); });
+    if (absl::StartsWith(options_.base_url, "http://") && !options_.api_key.empty()) {
+      LogDebug("the API is called without TLS", {{"base_url", options_.base_url}});
+    }
+    upstream_->WarmUp();
+    RefreshModels();
+    for (const auto& session : sessions_) session->Start();
+  });
+}
+
+void Worker::Drain() {
+  loop_.Post([this] {
+    if (phase_ != Phase::kRunning) return;
+    LogInfo("draining", {{"timeout", absl::FormatDuration(options_.drain_timeout)}});
+    draining_ = true;
+    identity_.draining = true;
+    for (const auto& session : sessions_) session->Drain();
+    EnterPhase(Phase::kDraining, options_.drain_timeout);
+  });
+}
+
+void Worker::WaitUntilDrained() {
+  MutexLock lock(mutex_);
+  while (!closed_) closed_cond_.Wait(mutex_);
+}
+
+absl::Status Worker::Ready() const {
+  if (draining_) return absl::UnavailableError("draining");
+  if (!connected_) return absl::UnavailableError("no coordinator is connected");
+  return absl::OkStatus();
+}
+
+void Worker::OnRound() {
+  for (const auto& session : sessions_) session->Pump();
+  if (phase_ != Phase::kRunning) AdvanceDrain(Loop::Now());
+  UpdateGauges();
+}
+
+void Worker::EnterPhase(Phase phase, absl::Duration limit) {
+  phase_ = phase;
+  phase_deadline_ = Loop::Now() + limit;
+  loop_.CallAt(phase_deadline_, [] {});  // what follows each turn of the loop does the work
+}
+
+void Worker::AdvanceDrain(absl::Time now) {
+  if (phase_ == Phase::kDraining) {
+    size_t running = 0;
+    for (const auto& session : sessions_) running += session->attempts().running();
+    if (running > 0 && now < phase_deadline_) return;
+    if (running > 0) {
+      LogWarning("the drain timeout is over: handing back what still runs", {{"running", running}});
+      for (const auto& session : sessions_) session->HandBack();
+    }
+    EnterPhase(Phase::kSettling, options_.settle_timeout);
+    for (const auto& session : sessions_) session->Pump();
+  }
+  if (phase_ == Phase::kSettling) {
+    if (!IsSettled() && now < phase_deadline_) return;
+    EnterPhase(Phase::kClosing, kCloseTimeout);
+    for (const auto& session : sessions_) session->Close(false);
+    for (const auto& session : sessions_) session->Pump();
+  }
+  if (phase_ != Phase::kClosing) return;
+  bool all_closed = true;
+  for (const auto& session : sessions_) {
+    if (now >= phase_deadline_) session->Close(true);
+    all_closed = all_closed && session->closed();
+  }
+  if (!all_closed) return;
+  phase_ = Phase::kClosed;
+  MutexLock lock(mutex_);
+  closed_ = true;
+  closed_cond_.NotifyAll();
+}
+
+bool Worker::IsSettled() const {
+  return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& session) {
+    return !session->attempts().has_unreported() && session->attempts().held_results() == 0;
+  });
+}
+
+void Worker::UpdateGauges() {
+  size_t used = 0;
+  size_t connected = 0;
+  size_t dropped = 0;
+  for (const auto& session : sessions_) {
+    used += session->attempts().running();
+    connected += session->connected() ? 1 : 0;
+    dropped += session->attempts().dropped_results();
+  }
+  metrics_.SetSlots(used, static_cast<size_t>(options_.slots));
+  metrics_.SetSessions(connected, sessions_.size());
+  metrics_.SetResultsDropped(dropped);
+  connected_ = connected > 0;
+}
+
+void Worker::RefreshModels() {
+  if (phase_ == Phase::kClosed) return;
+  // A key that was changed in its file counts from here on; a file that cannot be read now keeps the old one.
+  if (!options_.api_key_file.empty()) {
+    if (const absl::Status status = upstream_->ReloadApiKey(); !status.ok()) {
+      LogWarning("cannot read the API key again", {{"reason", status.message()}});
+    }
+  }
+  upstream_->ListModels([this](upstream::ModelsResult result) { OnModels(std::move(result)); });
+}
+
+void Worker::OnModels(upstream::ModelsResult result) {
+  if (phase_ == Phase::kClosed) return;
+  if (result.error.has_value()) {
+    models_retry_ = std::min(std::max(2 * models_retry_, kModelsRetryFirst), kModelsInterval);
+    if (!std::exchange(models_failure_logged_, true)) {
+      const upstream::Error& error = result.error->error;
+      if (error.code == ErrorCode::kUnauthorized) {
+        LogError("the provider refused the API key: every call will fail until it is changed",
+                 {{"base_url", options_.base_url}, {"reason", error.message}});
+      } else {
+        LogWarning("cannot read the provider's models; I keep trying",
+                   {{"base_url", options_.base_url}, {"reason", error.message}});
+      }
+    }
+  } else {
+    models_retry_ = absl::ZeroDuration();
+    models_failure_logged_ = false;
+    metrics_.AnnounceModels(result.models);
+    if (identity_.models != result.models) {
+      identity_.models = std::move(result.models);
+      LogInfo("the provider's models", {{"count", identity_.models.size()}});
+      for (const auto& session : sessions_) session->AnnounceStatus();
+    }
+  }
+  const absl::Duration wait =
+      models_retry_ == absl::ZeroDuration() ? kModelsInterval : models_retry_;
+  loop_.CallAt(Loop::Now() + wait, [this] { RefreshModels(); });
+}
+
+}  // namespace moa::worker

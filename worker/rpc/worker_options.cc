@@ -1,0 +1,91 @@
+#include "worker/rpc/worker_options.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/version.h"
+#include "common/flags/flags.h"
+#include "common/flags/values.h"
+
+namespace moa::worker {
+namespace {
+
+constexpr int kUsageError = 2;
+
+std::string HostAndProcess() {
+  char host[256] = "";
+  if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0') {
+    std::snprintf(host, sizeof host, "worker");
+  }
+  return absl::StrCat(host, "-", getpid());
+}
+
+void AddFlags(FlagSet& flags, WorkerOptions* options) {
+  flags.Group("Coordinators");
+  flags.AddressList("coordinator", &options->coordinators, "coordinators to take tasks from");
+  flags.Int("slots", &options->slots,
+            "calls at once, split evenly among the coordinators", 1, 100'000);
+  flags.String("name", &options->name, "name for people (default: host name and process id)");
+  flags.Duration("drain-timeout", &options->drain_timeout,
+                 "after SIGTERM, how long running calls may go on");
+  flags.Duration("orphan-limit", &options->orphan_limit,
+                 "how long calls go on without a coordinator");
+  AddClientTlsFlags(flags, &options->tls);
+  flags.Group("Provider");
+  flags.String("base-url", &options->base_url, "where the API is; also CEREBRAS_BASE_URL");
+  flags.AlsoEnvironment("base-url", "CEREBRAS_BASE_URL");
+  flags.String("api-key-file", &options->api_key_file,
+               "file with the API key, read again when it changes; else CEREBRAS_API_KEY");
+  flags.String("upstream-ca-file", &options->upstream_ca_file,
+               "PEM file to trust for the API instead of the system's certificates");
+  flags.Duration("upstream-timeout", &options->call_timeout, "a call's longest duration",
+                 absl::Milliseconds(1), absl::Hours(24));
+  flags.Duration("upstream-first-byte-timeout", &options->first_byte_timeout,
+                 "longest wait for a reply's first byte", absl::Milliseconds(1), absl::Hours(24));
+  flags.Group("Watching");
+  flags.Address("metrics-listen", &options->metrics_listen,
+                "where /metrics, /healthz and /readyz are served");
+  flags.Choice("log-format", &options->log_format, {"text", "json"}, "format of the log on stderr");
+  flags.Choice("log-level", &options->log_level, {"debug", "info", "warning", "error"},
+               "lines below it are dropped");
+}
+
+}  // namespace
+
+std::optional<int> ParseWorkerOptions(int argc, const char* const* argv, WorkerOptions* options) {
+  FlagSet flags({.name = "moa-worker",
+                 .description = "Runs the model calls that coordinators hand out.",
+                 .version = MoaVersion(),
+                 .examples = "Example:\n  CEREBRAS_API_KEY=csk-… moa-worker --coordinator "
+                             "moa-0.example:7070 --tls-ca ca.pem --slots 128"});
+  AddFlags(flags, options);
+  if (const std::optional<int> status = flags.ParseOrExit(argc, argv)) return status;
+  options->api_key = FromEnvironment("CEREBRAS_API_KEY").value_or("");
+  if (options->name.empty()) options->name = HostAndProcess();
+  if (const absl::Status status = CheckWorkerOptions(*options); !status.ok()) {
+    const std::string message(status.message());
+    std::fprintf(stderr, "moa-worker: %s\n", message.c_str());
+    return kUsageError;
+  }
+  return std::nullopt;
+}
+
+absl::Status CheckWorkerOptions(const WorkerOptions& options) {
+  const bool has_key = !options.api_key.empty() || !options.api_key_file.empty();
+  if (!has_key && absl::StrContains(options.base_url, "api.cerebras.ai")) {
+    return absl::InvalidArgumentError(
+        "no API key: set CEREBRAS_API_KEY, give --api-key-file, or name another API with "
+        "--base-url (the local simulator is cerebras-sim)");
+  }
+  if (options.slots < static_cast<int64_t>(options.coordinators.size())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--slots: ", options.slots, " slots cannot be split among ", options.coordinators.size(),
+        " coordinators; give each at least one"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace moa::worker

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/net/tls.h"
+
+namespace moa::worker {
+
+// What moa-worker is told on its command line and in its environment; the defaults are those of --help.
+struct WorkerOptions {
+  std::vector<std::string> coordinators = {"127.0.0.1:7070"};
+  ClientTlsFiles tls = {};
+  std::string name = "";  // empty: host name and process id
+
+  std::string base_url = "https://api.cerebras.ai";
+  std::string api_key = "";  // CEREBRAS_API_KEY only: a flag would show in ps
+  std::string api_key_file = "";
+  std::string upstream_ca_file = "";
+  absl::Duration call_timeout = absl::Minutes(5);
+  absl::Duration first_byte_timeout = absl::Seconds(60);
+
+  int64_t slots = 64;
+  absl::Duration drain_timeout = absl::Seconds(30);
+  absl::Duration orphan_limit = absl::Seconds(60);
+
+  std::string metrics_listen = "127.0.0.1:9465";
+  std::string log_format = "text";
+  std::string log_level = "info";
+
+  // Not flags; tests shorten them.
+  absl::Duration settle_timeout = absl::Seconds(2);   // for ResultsDurable, at the end of draining
+  absl::Duration welcome_timeout = absl::Seconds(10);
+};
+
+// Fills `*options` from the flags and the environment. Returns the exit status when the process should end
+// now: 0 after --help or --version, 2 after a mistake, which is printed.
+std::optional<int> ParseWorkerOptions(int argc, const char* const* argv, WorkerOptions* options);
+
+// What each flag by itself cannot say: the provider's own address needs a key; every coordinator needs a slot.
+// InvalidArgument says what to do.
+absl::Status CheckWorkerOptions(const WorkerOptions& options);
+
+}  // namespace moa::worker
