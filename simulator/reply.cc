@@ -70,7 +70,7 @@ std::string Quote(const ChatRequest& request) {
     line.resize(std::min(line.size(), line.find_first_of("\r\n")));
     // A tag in a quotation would count as one more digest that reached the next layer.
     if (absl::StrContains(line, "[sim ") || line.empty()) return "";
-    return absl::StrCat(" About “", line, "”:");
+    return absl::StrCat("About “", line, "”:");
   }
   return "";
 }
