@@ -183,6 +183,11 @@ void UpstreamClient::Core::CollectFinished() {
 
 void UpstreamClient::Core::Turn() {
   CollectFinished();
+  if (running_.empty()) {
+    shared_.earlier_deadline = absl::InfiniteFuture();
+  } else if (shared_.earlier_deadline != absl::InfiniteFuture()) {
+    ArmSweep(std::exchange(shared_.earlier_deadline, absl::InfiniteFuture()));
+  }
   Deliver();
 }
 

@@ -189,7 +189,7 @@ int Transfer::OnSeek(void* self, curl_off_t offset, int origin) {
 size_t Transfer::OnHeader(char* bytes, size_t size, size_t count, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
   const absl::string_view line(bytes, size * count);
-  if (absl::StartsWith(line, "HTTP/")) transfer->last_byte_time_ = Loop::Now();
+  if (absl::StartsWith(line, "HTTP/")) transfer->MarkByte();
   // The wall's time is wanted for a Retry-After date only.
   const bool dated = !line.empty() && (line[0] == 'R' || line[0] == 'r');
   transfer->head_.AddLine(line, dated ? absl::Now() : absl::UnixEpoch());
@@ -204,8 +204,18 @@ size_t Transfer::OnBody(char* bytes, size_t size, size_t count, void* self) {
   return go_on ? size * count : 0;
 }
 
-void Transfer::TakeBytes(absl::string_view bytes) {
+void Transfer::MarkByte() {
+  const bool first = last_byte_time_ == absl::InfinitePast();
   last_byte_time_ = Loop::Now();
+  if (first) ReportDeadline();
+}
+
+void Transfer::ReportDeadline() {
+  shared_.earlier_deadline = std::min(shared_.earlier_deadline, Deadline());
+}
+
+void Transfer::TakeBytes(absl::string_view bytes) {
+  MarkByte();
   received_bytes_ += bytes.size();
   if (received_bytes_ > shared_.options.response_bytes_max) {
     Fail(Failure::Kind::kOversized, absl::StrCat("the limit (response_bytes_max) is ",
@@ -237,7 +247,10 @@ void Transfer::TakeEvents(absl::string_view bytes) {
     Fail(Failure::Kind::kMalformed, std::string(read.message()));
   }
   if (streamed_.has_token && !had_token) first_token_time_ = last_byte_time_;
-  if (streamed_.done && end_mark_time_ == absl::InfiniteFuture()) end_mark_time_ = last_byte_time_;
+  if (streamed_.done && end_mark_time_ == absl::InfiniteFuture()) {
+    end_mark_time_ = last_byte_time_;
+    ReportDeadline();
+  }
   if (callbacks.delta == nullptr || muted || delta_queued_) return;
   if (streamed_.completion.content.size() > delivered_content_ ||
       streamed_.completion.reasoning.size() > delivered_reasoning_) {

@@ -39,6 +39,9 @@ class Transfer {
   struct Shared {
     UpstreamOptions options;  // base_url normalised: no trailing slash, no /v1
     ReplyReader reader;
+    // The earliest time limit that has moved forward since the client looked: a reply's first byte
+    // exchanges one limit for another, maybe shorter one.
+    absl::Time earlier_deadline = absl::InfiniteFuture();
     std::vector<CallId> delta_queue;  // calls with text that was not handed to `delta` yet
   };
 
@@ -93,6 +96,8 @@ class Transfer {
              absl::Time now);
   absl::Status SetBody(const ChatRequest& request);
   void TakeBytes(absl::string_view bytes);
+  void MarkByte();
+  void ReportDeadline();
   void TakeEvents(absl::string_view bytes);
   bool StreamsReply() const { return head_.status == 200 && head_.is_event_stream; }
   void SettleStream(CURLcode code);

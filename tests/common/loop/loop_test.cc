@@ -215,7 +215,8 @@ TEST(LoopTest, ACallbackMayReplaceItself) {
   EXPECT_EQ(done.get_future().get(), 2);
 }
 
-// Both descriptors are ready in one turn; whichever comes first unwatches the other, which then must not run.
+// Both descriptors are ready in one turn; whichever comes first unwatches the other, which then
+// must not run.
 TEST(LoopTest, AnUnwatchedDescriptorIsNotCalledInTheSameTurn) {
   Loop loop("test");
   SocketPair a;

@@ -1,0 +1,126 @@
+// TLS is verified always: against a throw-away authority made by openssl for the test.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "tests/worker/upstream/client_rig.h"
+#include "tests/worker/upstream/recorded_replies.h"
+#include "tests/worker/upstream/scripted_server.h"
+
+namespace moa::upstream {
+namespace {
+
+using testing::HasSubstr;
+
+class UpstreamTlsTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    dir_ = absl::StrCat(testing::TempDir(), "/moa_tls_test.", getpid());
+    std::filesystem::create_directories(dir_);
+    Shell(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=ca -keyout ca.key -out ca.pem");
+    Shell(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=other -keyout other.key -out other.pem");
+    Sign("good", "IP:127.0.0.1,DNS:localhost");
+    Sign("wrong", "DNS:example.test");
+  }
+  static void TearDownTestSuite() { std::filesystem::remove_all(dir_); }
+
+  static void Shell(const std::string& command) {
+    ASSERT_EQ(std::system(absl::StrCat("cd ", dir_, " && ", command, " 2>log").c_str()), 0)
+        << command;
+  }
+  static void Sign(const std::string& name, const std::string& alternatives) {
+    Shell(absl::StrCat("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=",
+                       name, " -keyout ", name, ".key -out ", name, ".csr"));
+    Shell(absl::StrCat("echo subjectAltName=", alternatives, " > ", name, ".ext"));
+    Shell(absl::StrCat("openssl x509 -req -in ", name,
+                       ".csr -CA ca.pem -CAkey ca.key -CAcreateserial "
+                       "-days 2 -extfile ",
+                       name, ".ext -out ", name, ".pem"));
+  }
+  static std::string File(const std::string& name) { return absl::StrCat(dir_, "/", name); }
+
+  static void Serve(ScriptedConnection& connection) {
+    while (!connection.ReadRequest().empty()) {
+      connection.Send(HttpReply("200 OK", "application/json", kWholeReply));
+    }
+  }
+  static CallResult Call(const std::string& certificate, const std::string& ca_file,
+                         const std::string& ca_dir = "", int calls = 1) {
+    ScriptedServer server(Serve, File(certificate + ".pem"), File(certificate + ".key"));
+    UpstreamOptions options =
+        ClientRig::OptionsFor(absl::StrCat("https://127.0.0.1:", server.port()));
+    options.ca_file = ca_file;
+    options.ca_dir = ca_dir;
+    ClientRig rig(options);
+    CallResult result;
+    for (int i = 0; i < calls; ++i) result = rig.Start(SimpleRequest())->Result();
+    if (result.ok()) {
+      EXPECT_EQ(server.connections(), 1);
+    }
+    return result;
+  }
+  static void ExpectRefused(const CallResult& result) {
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().error.code, ErrorCode::kConnectionFailed);
+    EXPECT_FALSE(result.error().retryable);
+    EXPECT_THAT(result.error().error.message, HasSubstr("check the certificates"));
+  }
+
+  static std::string dir_;
+};
+std::string UpstreamTlsTest::dir_;
+
+TEST_F(UpstreamTlsTest, CallsAndReusesAVerifiedConnection) {
+  const CallResult result = Call("good", File("ca.pem"), "", 3);
+  ASSERT_TRUE(result.ok()) << result.error().error.message;
+  EXPECT_EQ(result.completion().content, "4.");
+}
+
+TEST_F(UpstreamTlsTest, TakesADirectoryOfAuthorities) {
+  Shell("mkdir -p cas && cp ca.pem cas/ && openssl rehash cas");
+  EXPECT_TRUE(Call("good", "", File("cas")).ok());
+}
+
+TEST_F(UpstreamTlsTest, RefusesAnUnknownAuthority) {
+  ExpectRefused(Call("good", File("other.pem")));
+}
+
+TEST_F(UpstreamTlsTest, RefusesATestAuthorityUnderTheSystemsOnes) {
+  ExpectRefused(Call("good", ""));
+}
+
+TEST_F(UpstreamTlsTest, RefusesAWrongHostName) { ExpectRefused(Call("wrong", File("ca.pem"))); }
+
+TEST_F(UpstreamTlsTest, RefusesACaFileThatIsNotThere) {
+  ExpectRefused(Call("good", File("missing.pem")));
+}
+
+TEST_F(UpstreamTlsTest, ReportsAServerWithoutTls) {
+  ScriptedServer server([](ScriptedConnection& connection) {
+    connection.Send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    connection.WaitForPeerToLeave();
+  });
+  ClientRig rig(absl::StrCat("https://127.0.0.1:", server.port()));
+  const CallResult result = rig.Start(SimpleRequest())->Result();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().error.code, ErrorCode::kConnectionFailed);
+}
+
+TEST_F(UpstreamTlsTest, CancelsDuringTheHandshake) {
+  ScriptedServer server([](ScriptedConnection& connection) { connection.WaitForPeerToLeave(); });
+  ClientRig rig(absl::StrCat("https://127.0.0.1:", server.port()));
+  const auto call = rig.Start(SimpleRequest());
+  EXPECT_TRUE(rig.Cancel(*call));
+  EXPECT_EQ(call->Result().error().error.code, ErrorCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace moa::upstream
