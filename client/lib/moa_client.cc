@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/lib/error_details.h"
 #include "client/lib/health_check.h"
 #include "common/base/status_macros.h"

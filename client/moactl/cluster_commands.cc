@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/moactl/commands.h"
+#include "client/moactl/display_text.h"
+#include "client/moactl/json_output.h"
+
+namespace moa {
+namespace {
+
+std::string CountOrUnknown(uint32_t count) { return count == 0 ? "-" : WithThousands(count); }
+
+uint64_t CallsOf(const v1::Moa& moa) {
+  uint64_t calls = 1;
+  for (const v1::Layer& layer : moa.layers()) {
+    uint64_t samples = 0;
+    for (const v1::Agent& agent : layer.agents()) samples += std::max(1u, agent.samples());
+    calls += samples * std::max(1u, layer.cycles());
+  }
+  return calls;
+}
+
+}  // namespace
+
+int RunWorkers(const CommandContext& context) {
+  const auto workers = context.client.Workers();
+  if (!workers.ok()) return Fail(context, workers.status());
+  if (context.invocation.json) {
+    context.console.Json(WorkersJson(*workers));
+    return kExitOk;
+  }
+  TextTable table({1, 2});
+  table.Add({{"WORKER"}, {"SLOTS"}, {"IN USE"}, {"CONNECTED"}, {"STATE"}, {"VERSION"}, {"MODELS"}});
+  for (const v1::Worker& worker : *workers) {
+    table.Add({{OneLine(worker.name().empty() ? worker.worker_id() : worker.name())},
+               {absl::StrCat(worker.slots())},
+               {absl::StrCat(worker.slots_used())},
+               {ShortSeconds(static_cast<double>(worker.connected_us()) / 1e6)},
+               {worker.draining() ? "draining" : "ready",
+                worker.draining() ? Style::kYellow : Style::kGreen},
+               {OneLine(worker.version())},
+               {OneLine(absl::StrJoin(worker.models(), " "))}});
+  }
+  context.console.Out(table.Lines());
+  return kExitOk;
+}
+
+int RunModels(const CommandContext& context) {
+  const auto models = context.client.Models();
+  if (!models.ok()) return Fail(context, models.status());
+  if (context.invocation.json) {
+    context.console.Json(ModelsJson(*models));
+    return kExitOk;
+  }
+  TextTable table({1, 2, 3, 4, 5});
+  table.Add({{"MODEL"}, {"WORKERS"}, {"CONTEXT"}, {"REPLY MAX"}, {"$/M PROMPT"}, {"$/M REPLY"}});
+  for (const v1::Model& model : *models) {
+    table.Add({{OneLine(model.id())},
+               {absl::StrCat(model.workers())},
+               {CountOrUnknown(model.context_tokens())},
+               {CountOrUnknown(model.max_completion_tokens())},
+               {absl::StrFormat("%.2f", model.usd_per_million_prompt_tokens())},
+               {absl::StrFormat("%.2f", model.usd_per_million_completion_tokens())}});
+  }
+  context.console.Out(table.Lines());
+  return kExitOk;
+}
+
+int RunPresets(const CommandContext& context) {
+  const auto presets = context.client.Presets();
+  if (!presets.ok()) return Fail(context, presets.status());
+  if (context.invocation.json) {
+    context.console.Json(PresetsJson(*presets));
+    return kExitOk;
+  }
+  TextTable table({1});
+  table.Add({{"PRESET"}, {"CALLS"}, {"WHAT IT DOES"}});
+  for (const v1::Preset& preset : *presets) {
+    table.Add({{OneLine(preset.name())},
+               {absl::StrCat(CallsOf(preset.moa()))},
+               {OneLine(preset.description())}});
+  }
+  context.console.Out(table.Lines());
+  return kExitOk;
+}
+
+int RunHealth(const CommandContext& context) {
+  const absl::Status status = context.client.Health();
+  if (!status.ok()) return Fail(context, status);
+  const std::string& address = context.invocation.client.address;
+  if (context.invocation.json) {
+    context.console.Json(HealthJson(address));
+  } else {
+    context.console.Out(
+        {{{absl::StrCat("coordinator ", address, " is ")}, {"serving", Style::kGreen}}});
+  }
+  return kExitOk;
+}
+
+}  // namespace moa

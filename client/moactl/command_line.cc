@@ -1,0 +1,213 @@
+#include "client/moactl/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+#include "client/moactl/names.h"
+#include "common/flags/values.h"
+#include "common/net/address.h"
+
+namespace moa {
+namespace {
+
+constexpr char kStatuses[] =
+    "Exit status:\n"
+    "  0  succeeded\n"
+    "  1  the job failed or was cancelled\n"
+    "  2  wrong usage, an invalid job, or no such job\n"
+    "  3  the coordinator is not reachable, or cannot take the job now\n"
+    "  130  interrupted with Ctrl-C; a submitted job goes on";
+
+// A CLI11 validator from one of our parsers: its message becomes the error's.
+template <typename Parse>
+CLI::Validator Parsed(const char* name, Parse parse) {
+  return CLI::Validator(
+      [parse](std::string& text) {
+        const auto value = parse(text);
+        return value.ok() ? std::string() : std::string(value.status().message());
+      },
+      name);
+}
+
+class CommandLine {
+ public:
+  CommandLine() : app_("Submits jobs to a moa coordinator and follows them.", "moactl") {
+    AddGlobalFlags();
+    AddSubmit();
+    AddJobCommands();
+    AddClusterCommands();
+    app_.require_subcommand(1);
+    app_.footer(kStatuses);
+  }
+
+  std::variant<Invocation, int> Parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const bool helped = error.get_exit_code() == 0;
+      app_.exit(error, std::cout, std::cerr);
+      return helped ? 0 : 2;
+    }
+    for (const auto& [subcommand, command] : commands_) {
+      if (subcommand->parsed()) invocation_.command = command;
+    }
+    if (prompt_->count() > 0) invocation_.submit.prompt = prompt_text_;
+    if (deadline_->count() > 0) invocation_.submit.deadline = *ParseDurationValue(deadline_text_);
+    for (const std::string& name : states_) {
+      invocation_.list.states.push_back(JobStateFromName(name));
+    }
+    // Pages no larger than what is wanted.
+    if (invocation_.list_max > 0) {
+      invocation_.list.page_size =
+          static_cast<uint32_t>(std::min<size_t>(invocation_.list_max, 1000));
+    }
+    invocation_.json = output_ == "json";
+    if (invocation_.command == Command::kCompletion) invocation_.words = Words();
+    return invocation_;
+  }
+
+ private:
+  void AddGlobalFlags() {
+    app_.fallthrough();  // `moactl get J -o json` as well as `moactl -o json get J`
+    app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    ClientOptions& client = invocation_.client;
+    app_.add_option("--coordinator", client.address, "Where the coordinator listens")
+        ->envname("MOA_COORDINATOR")
+        ->capture_default_str()
+        ->check(Parsed("HOST:PORT", [](const std::string& text) { return ParseAddress(text); }));
+    app_.add_option("-o,--output", output_, "text for people, json for scripts")
+        ->envname("MOA_OUTPUT")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"text", "json"}));
+    app_.add_option("--tls-ca", client.tls_ca,
+                    "PEM file of the CA of the coordinator; turns TLS on")
+        ->envname("MOA_TLS_CA")
+        ->group("TLS");
+    app_.add_option("--tls-cert", client.tls_cert, "PEM file of the certificate shown to it")
+        ->envname("MOA_TLS_CERT")
+        ->group("TLS");
+    app_.add_option("--tls-key", client.tls_key, "PEM file of that certificate's key")
+        ->envname("MOA_TLS_KEY")
+        ->group("TLS");
+  }
+
+  CLI::App* Add(Command command, const std::string& name, const std::string& help,
+                const std::string& examples) {
+    CLI::App* subcommand = app_.add_subcommand(name, help);
+    subcommand->footer("Examples:\n" + examples);
+    commands_[subcommand] = command;
+    return subcommand;
+  }
+
+  void AddSubmit() {
+    SubmitArguments& submit = invocation_.submit;
+    CLI::App* c =
+        Add(Command::kSubmit, "submit", "Submit a job",
+            "  moactl submit --preset moa --prompt 'Plan an afternoon in San Francisco' --watch\n"
+            "  moactl submit -f trip.yaml --wait -o json | jq -r .answer\n"
+            "  git diff | moactl submit --preset workshop --prompt-file - --watch\n"
+            "  moactl submit -f job.json --idempotency-key nightly-2026-11-21");
+    c->add_option("-f,--file", submit.file, "Job file, YAML or JSON; - is standard input");
+    c->add_option("--preset", submit.preset,
+                  "Use this MoA (see: moactl presets) instead of the file's");
+    prompt_ = c->add_option("--prompt", prompt_text_, "Replaces the file's prompt or messages");
+    c->add_option("--prompt-file", submit.prompt_file,
+                  "Reads the prompt from a file, byte for byte; - is standard input")
+        ->excludes(prompt_);
+    CLI::Option* wait = c->add_flag("--wait", submit.wait, "Wait for the end and print the answer");
+    c->add_flag("--watch", submit.watch, "As --wait, and show progress on standard error")
+        ->excludes(wait);
+    c->add_option("--idempotency-key", submit.idempotency_key,
+                  "Submitting again with the same key and job gives the same job");
+    deadline_ =
+        c->add_option("--deadline", deadline_text_, "Fail the job if it takes longer, as 30s or 2m")
+            ->check(Parsed("DURATION",
+                           [](const std::string& text) { return ParseDurationValue(text); }));
+  }
+
+  void AddJobCommands() {
+    const auto job = [&](CLI::App* c) {
+      c->add_option("JOB", invocation_.job_id, "The job's id")->required();
+    };
+    job(Add(Command::kGet, "get", "Show a job: answer, agents, where the time went",
+            "  moactl get 01KBKV3S5Q8W3Z6JY0N4T2M7RC\n"
+            "  moactl get 01KBKV3S5Q8W3Z6JY0N4T2M7RC -o json | jq .usage"));
+    job(Add(Command::kWatch, "watch", "Follow a job until it ends, then show it",
+            "  moactl watch 01KBKV3S5Q8W3Z6JY0N4T2M7RC"));
+    CLI::App* cancel = Add(Command::kCancel, "cancel", "End a job; its calls are closed",
+                           "  moactl cancel 01KBKV3S5Q8W3Z6JY0N4T2M7RC --reason 'wrong prompt'");
+    job(cancel);
+    cancel->add_option("--reason", invocation_.reason, "Kept with the job, for people");
+    CLI::App* list = Add(Command::kList, "list", "List jobs, newest first",
+                         "  moactl list --state running --state queued\n"
+                         "  moactl list --limit 0 -o json | jq -r '.jobs[].job_id'");
+    list->add_option("--tenant", invocation_.list.tenant, "Only this tenant's");
+    list->add_option("--state", states_,
+                     "Only these: queued, running, succeeded, failed, cancelled")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->delimiter(',')
+        ->check(CLI::IsMember({"queued", "running", "succeeded", "failed", "cancelled"},
+                              CLI::ignore_case));
+    list->add_option("--limit", invocation_.list_max, "At most so many; 0 is all")
+        ->capture_default_str();
+  }
+
+  void AddClusterCommands() {
+    Add(Command::kWorkers, "workers", "List the workers that are connected",
+        "  moactl workers\n  moactl workers -o json");
+    Add(Command::kModels, "models", "List the models that jobs can name", "  moactl models");
+    Add(Command::kPresets, "presets", "List the MoAs that jobs can name",
+        "  moactl presets\n  moactl presets -o json | jq '.presets[0].moa'");
+    Add(Command::kHealth, "health", "Ask whether the coordinator serves",
+        "  moactl health --coordinator moa.example:7070");
+    Add(Command::kCompletion, "completion", "Print a completion script for a shell",
+        "  source <(moactl completion bash)\n"
+        "  source <(moactl completion zsh)\n"
+        "  moactl completion fish | source")
+        ->add_option("SHELL", invocation_.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  }
+
+  static void AddFlagsOf(CLI::App& app, std::vector<std::string>& flags) {
+    for (const CLI::Option* option : app.get_options()) {
+      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+      for (const std::string& name : option->get_snames()) flags.push_back("-" + name);
+    }
+  }
+
+  std::vector<CommandWords> Words() {
+    std::vector<CommandWords> words;
+    for (CLI::App* subcommand : app_.get_subcommands(nullptr)) {
+      CommandWords command = {subcommand->get_name(), subcommand->get_description(), {}, false};
+      AddFlagsOf(*subcommand, command.flags);
+      AddFlagsOf(app_, command.flags);
+      std::sort(command.flags.begin(), command.flags.end());
+      command.flags.erase(std::unique(command.flags.begin(), command.flags.end()),
+                          command.flags.end());
+      command.takes_job = subcommand->get_option_no_throw("JOB") != nullptr;
+      words.push_back(std::move(command));
+    }
+    return words;
+  }
+
+  CLI::App app_;
+  Invocation invocation_;
+  std::map<CLI::App*, Command> commands_;
+  std::string output_ = "text";
+  std::string prompt_text_;
+  std::string deadline_text_;
+  std::vector<std::string> states_;
+  CLI::Option* prompt_ = nullptr;
+  CLI::Option* deadline_ = nullptr;
+};
+
+}  // namespace
+
+std::variant<Invocation, int> ParseCommandLine(int argc, const char* const* argv) {
+  return CommandLine().Parse(argc, argv);
+}
+
+}  // namespace moa

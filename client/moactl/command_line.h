@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "client/lib/moa_client.h"
+#include "client/moactl/completion.h"
+
+namespace moa {
+
+enum class Command {
+  kSubmit,
+  kGet,
+  kList,
+  kWatch,
+  kCancel,
+  kWorkers,
+  kModels,
+  kPresets,
+  kHealth,
+  kCompletion
+};
+
+struct SubmitArguments {
+  std::string file;  // -f; "-" is standard input; empty: none
+  std::string preset;
+  std::optional<std::string> prompt;  // given, even if empty
+  std::string prompt_file;            // "-" is standard input; empty: none
+  std::optional<absl::Duration> deadline;
+  std::string idempotency_key;
+  bool wait = false;
+  bool watch = false;
+};
+
+// What the user asked for. A value type.
+struct Invocation {
+  Command command = Command::kHealth;
+  ClientOptions client;
+  bool json = false;
+  SubmitArguments submit;
+  std::string job_id;  // of get, watch, cancel
+  std::string reason;  // of cancel
+  ListOptions list;
+  size_t list_max = 50;             // 0: all
+  std::string shell;                // of completion
+  std::vector<CommandWords> words;  // likewise: every command with its flags
+};
+
+// Reads the command line and the environment. Returns the exit status instead when the process
+// should end now: 0 after --help (printed on stdout), 2 after a mistake (printed on stderr, with
+// the flag's name).
+std::variant<Invocation, int> ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace moa

@@ -1,0 +1,117 @@
+#include "client/moactl/job_report.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/moactl/answer_share.h"
+#include "client/moactl/display_text.h"
+#include "client/moactl/names.h"
+
+namespace moa {
+namespace {
+
+std::string FromMicros(uint64_t us) { return ShortSeconds(static_cast<double>(us) / 1e6); }
+
+Style StyleOf(v1::TaskState state) {
+  if (state == v1::TASK_STATE_SUCCEEDED) return Style::kGreen;
+  return state == v1::TASK_STATE_FAILED ? Style::kRed : Style::kDim;
+}
+
+std::string Speed(const v1::TaskResult& task) {
+  const uint64_t tokens = task.completion().usage().completion_tokens();
+  if (tokens == 0 || task.run_us() <= task.ttft_us()) return "";
+  return WithThousands(tokens * 1'000'000 / (task.run_us() - task.ttft_us()));
+}
+
+StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task, double share) {
+  const v1::Usage& usage = task.completion().usage();
+  return {{absl::StrCat(layer.layer(), ".", layer.round())},
+          {TaskName(task.task())},
+          {OneLine(task.model()), Style::kDim},
+          {StateName(task.state()), StyleOf(task.state())},
+          {absl::StrCat(task.attempts())},
+          {FromMicros(task.queue_us())},
+          {FromMicros(task.run_us())},
+          {task.ttft_us() > 0 ? FromMicros(task.ttft_us()) : ""},
+          {WithThousands(usage.prompt_tokens())},
+          {WithThousands(usage.completion_tokens())},
+          {Speed(task)},
+          {absl::StrFormat("%.0f%%", share * 100)}};
+}
+
+// The longest accepted call of a layer, and how long the layer's calls waited at most.
+StyledLine LayerTime(const v1::LayerResult& layer, bool last) {
+  const v1::TaskResult* longest = nullptr;
+  uint64_t queue_us = 0;
+  for (const v1::TaskResult& task : layer.tasks()) {
+    queue_us = std::max<uint64_t>(queue_us, task.queue_us());
+    if (task.state() != v1::TASK_STATE_SUCCEEDED) continue;
+    if (longest == nullptr || task.run_us() > longest->run_us()) longest = &task;
+  }
+  const std::string name =
+      last ? "aggregator" : absl::StrCat("layer ", layer.layer(), " round ", layer.round());
+  return {{name},
+          {longest == nullptr ? "-" : FromMicros(longest->run_us())},
+          {longest == nullptr ? "no call succeeded"
+                              : absl::StrCat("longest call: ", TaskName(longest->task()))},
+          {absl::StrCat("queue up to ", FromMicros(queue_us)), Style::kDim}};
+}
+
+void Append(std::vector<StyledLine> lines, std::vector<StyledLine>& out) {
+  for (StyledLine& line : lines) out.push_back(std::move(line));
+}
+
+void AppendTimes(const v1::Job& job, std::vector<StyledLine>& out) {
+  const uint64_t added = job.latency_us() - std::min(job.latency_us(), job.critical_path_us());
+  TextTable table({1});
+  for (int i = 0; i < job.layers_size(); ++i) {
+    table.Add(
+        LayerTime(job.layers(i), IsTerminal(job.state()) && i > 0 && i + 1 == job.layers_size()));
+  }
+  const double share = job.latency_us() == 0 ? 0
+                                             : 100.0 * static_cast<double>(added) /
+                                                   static_cast<double>(job.latency_us());
+  table.Add({{"critical path", Style::kBold},
+             {FromMicros(job.critical_path_us())},
+             {"sum of the longest calls"}});
+  table.Add({{"added", Style::kBold},
+             {FromMicros(added)},
+             {absl::StrFormat("queueing, retries, dispatch (%.1f%% of the latency)", share)}});
+  table.Add(
+      {{"latency", Style::kBold}, {FromMicros(job.latency_us())}, {"from acceptance to the end"}});
+  Append(table.Lines("  "), out);
+}
+
+}  // namespace
+
+std::vector<StyledLine> JobReport(const v1::Job& job) {
+  TextTable table({4, 5, 6, 7, 8, 9, 10, 11});
+  StyledLine header;
+  for (const char* title : {"layer", "agent", "model", "state", "calls", "queue", "run", "ttft",
+                            "prompt", "reply", "tok/s", "share"}) {
+    header.push_back({title, Style::kBold});
+  }
+  table.Add(std::move(header));
+  const std::vector<double> shares = AnswerShares(job);
+  size_t next = 0;
+  for (const v1::LayerResult& layer : job.layers()) {
+    for (const v1::TaskResult& task : layer.tasks()) table.Add(Row(layer, task, shares[next++]));
+  }
+  std::vector<StyledLine> out = table.Lines();
+  for (const std::string& reason : job.degradations()) {
+    out.push_back({{absl::StrCat("degraded: ", OneLine(reason)), Style::kYellow}});
+  }
+  out.push_back({{"where the time went", Style::kBold}});
+  AppendTimes(job, out);
+  const v1::Usage& tokens = job.usage().tokens();
+  out.push_back({{absl::StrCat(
+      job.usage().upstream_calls(), " calls, ", WithThousands(tokens.prompt_tokens()),
+      " prompt tokens (", WithThousands(tokens.cached_tokens()), " cached), ",
+      WithThousands(tokens.completion_tokens()), " completion tokens",
+      job.usage().cost_usd() > 0 ? absl::StrFormat(", $%.4f", job.usage().cost_usd()) : "")}});
+  return out;
+}
+
+}  // namespace moa

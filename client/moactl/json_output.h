@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "moa/v1/job.pb.h"
+#include "moa/v1/moa.pb.h"
+
+namespace moa {
+
+// The objects of `-o json`, one line each without a line end, which scripts read: fields are added,
+// never renamed or removed. Durations are milliseconds as numbers. Texts that are not well-formed
+// UTF-8 are repaired, because JSON has no other bytes.
+
+// The object of `get` and `submit --wait`: job_id, state, degraded, answer, error?, tool_calls?,
+// latency_ms, critical_path_ms, usage, layers.
+std::string JobJson(const v1::Job& job);
+
+// {"job_id","state"}.
+std::string SubmittedJson(const v1::SubmitJobResponse& response);
+
+// {"jobs":[…]} and so on.
+std::string JobsJson(const std::vector<v1::JobSummary>& jobs);
+std::string WorkersJson(const std::vector<v1::Worker>& workers);
+std::string ModelsJson(const std::vector<v1::Model>& models);
+std::string PresetsJson(const std::vector<v1::Preset>& presets);
+
+// {"status":"SERVING","coordinator":address}.
+std::string HealthJson(absl::string_view address);
+
+}  // namespace moa

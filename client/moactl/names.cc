@@ -1,0 +1,48 @@
+#include "client/moactl/names.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/moactl/display_text.h"
+
+namespace moa {
+namespace {
+
+// A number that this program does not know yet is shown as such.
+std::string Stripped(const std::string& name, int value, absl::string_view prefix) {
+  if (name.empty()) return absl::StrCat("UNKNOWN_", value);
+  return std::string(absl::StripPrefix(name, prefix));
+}
+
+}  // namespace
+
+std::string StateName(v1::JobState state) {
+  return Stripped(v1::JobState_Name(state), state, "JOB_STATE_");
+}
+
+std::string StateName(v1::TaskState state) {
+  return Stripped(v1::TaskState_Name(state), state, "TASK_STATE_");
+}
+
+std::string ErrorName(v1::ErrorCode code) {
+  return Stripped(v1::ErrorCode_Name(code), code, "ERROR_CODE_");
+}
+
+v1::JobState JobStateFromName(const std::string& name) {
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  v1::JobState_Parse(absl::StrCat("JOB_STATE_", absl::AsciiStrToUpper(name)), &state);
+  return state;
+}
+
+bool IsTerminal(v1::JobState state) {
+  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED ||
+         state == v1::JOB_STATE_CANCELLED;
+}
+
+std::string TaskName(const v1::TaskId& task) {
+  std::string name = OneLine(task.agent());
+  if (task.sample() > 0) absl::StrAppend(&name, " #", task.sample() + 1);
+  return name;
+}
+
+}  // namespace moa

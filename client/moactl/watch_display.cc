@@ -1,0 +1,94 @@
+#include "client/moactl/watch_display.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/moactl/display_text.h"
+#include "client/moactl/progress_lines.h"
+
+namespace moa {
+namespace {
+
+constexpr auto kDrawPeriod = std::chrono::milliseconds(100);
+
+absl::Time FromProto(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
+void WriteLine(const std::string& line) {
+  const std::string text = absl::StrCat(WithoutControls(line), "\n");
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+}  // namespace
+
+WatchDisplay::WatchDisplay(const v1::Job& job)
+    : live_(DescribeTerminal(STDERR_FILENO).redraws),
+      created_(FromProto(job.create_time())),
+      model_(job, absl::Now()) {
+  if (live_) drawing_ = std::thread([this] { Run(); });
+}
+
+WatchDisplay::~WatchDisplay() { Finish(); }
+
+void WatchDisplay::Apply(const v1::WatchJobResponse& response) {
+  MutexLock lock(mutex_);
+  model_.Apply(response, absl::Now());
+  trouble_.clear();
+  if (live_) return;
+  if (const std::optional<std::string> line = ProgressLogLine(model_, response)) {
+    WriteLine(absl::StrCat(Stamp(response), *line));
+  }
+}
+
+void WatchDisplay::Interrupted(const std::string& why) {
+  MutexLock lock(mutex_);
+  const bool first = trouble_.empty();
+  trouble_ = absl::StrCat("trying again: ", OneLine(why));
+  if (!live_ && first) WriteLine(trouble_);
+}
+
+void WatchDisplay::Finish() {
+  {
+    MutexLock lock(mutex_);
+    if (finished_) return;
+    finished_ = true;
+    changed_.NotifyAll();
+  }
+  if (drawing_.joinable()) drawing_.join();
+}
+
+void WatchDisplay::Run() {
+  MutexLock lock(mutex_);
+  while (!finished_) {
+    Draw();
+    changed_.WaitFor(mutex_, kDrawPeriod);
+  }
+  Draw();
+}
+
+void WatchDisplay::Draw() {
+  const Terminal terminal = DescribeTerminal(STDERR_FILENO);
+  const size_t lines_max = terminal.height > 4 ? terminal.height - 2 : 2;
+  std::vector<StyledLine> lines = ProgressLines(model_, absl::Now(), lines_max);
+  if (!trouble_.empty()) lines.push_back({{trouble_, Style::kRed}});
+  area_.Draw(lines, terminal);
+}
+
+// Seconds since the job was accepted, by the coordinator's clock where the event has it.
+std::string WatchDisplay::Stamp(const v1::WatchJobResponse& response) {
+  const absl::Duration since = response.event().has_time() && created_ > absl::UnixEpoch()
+                                   ? FromProto(response.event().time()) - created_
+                                   : model_.Elapsed(absl::Now());
+  return absl::StrCat("[", ShortSeconds(std::max(0.0, absl::ToDoubleSeconds(since))), "] ");
+}
+
+}  // namespace moa
