@@ -1,0 +1,85 @@
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/loop/mutex.h"
+#include "moa/v1/worker.grpc.pb.h"
+
+namespace moa::worker {
+
+// One worker's stream as the fake coordinator has it. Tests send what they like and read what came; waits
+// give up (and fail the test) after 20 s. Heartbeats are counted, not queued. Thread-safe.
+class HubSession {
+ public:
+  using Stream = grpc::ServerReaderWriter<v1::CoordinatorMessage, v1::WorkerMessage>;
+
+  HubSession(grpc::ServerContext& context, Stream& stream) : context_(&context), stream_(&stream) {}
+
+  const v1::Hello& hello() const { return hello_; }
+  int heartbeats() const;
+
+  void Send(const v1::CoordinatorMessage& message);
+  void Welcome(const std::vector<v1::AttemptRef>& keep = {},
+               absl::Duration silence_limit = absl::Seconds(30));
+  void Run(const v1::RunTask& task);
+  void Cancel(const v1::AttemptRef& ref);
+  void Durable(const v1::AttemptRef& ref);
+
+  // The next message of any kind but heartbeats.
+  v1::WorkerMessage Next();
+  // The next result, alone or from a batch; deltas and statuses before it are dropped.
+  v1::AttemptFinished NextFinished();
+  // The next status; everything before it is dropped.
+  v1::WorkerStatus NextStatus();
+  // The worker ended the stream, or it broke.
+  bool WaitUntilEnded();
+
+  // Ends the stream with an error.
+  void Break();
+
+ private:
+  friend class FakeHub;
+  void ReadAll();
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  grpc::ServerContext* context_ ABSL_GUARDED_BY(mutex_);  // null once the stream has ended
+  Stream* stream_ ABSL_GUARDED_BY(mutex_);
+  std::deque<v1::WorkerMessage> received_ ABSL_GUARDED_BY(mutex_);
+  std::deque<v1::AttemptFinished> batch_;  // the test's thread only: rest of a batch
+  int heartbeats_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  v1::Hello hello_;
+};
+
+// A coordinator that does only what tests tell it: a real gRPC server on 127.0.0.1.
+class FakeHub : private v1::WorkerHub::Service {
+ public:
+  // `port` 0: any; else the port of a hub that is gone, as after a restart.
+  explicit FakeHub(int port = 0);
+  ~FakeHub() override;
+
+  int port() const { return port_; }
+  std::string address() const;
+  // The next worker that connected and said Hello.
+  std::shared_ptr<HubSession> NextSession();
+  // The same without a limit of its own: nullptr when none came in that time.
+  std::shared_ptr<HubSession> NextSession(absl::Duration limit);
+
+ private:
+  grpc::Status Connect(grpc::ServerContext* context, HubSession::Stream* stream) override;
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<std::shared_ptr<HubSession>> sessions_ ABSL_GUARDED_BY(mutex_);
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace moa::worker
