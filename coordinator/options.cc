@@ -30,6 +30,9 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
   flags.Int("max-queued-bytes", &options->max_queued_bytes,
             "bytes of the prompts of unfinished jobs at most", 1 << 20);
   flags.Int("max-watchers", &options->max_watchers, "clients that watch a job at most", 1, 1'000'000);
+  flags.Bool("stream-upstream", &options->stream_upstream,
+             "ask the provider to stream every reply, so that a client that begins to watch late sees "
+             "the text so far; false streams only what is watched from its start, at less cost");
   flags.Group("Restarts");
   flags.Duration("drain-timeout", &options->drain_timeout,
                  "after SIGTERM, how long running calls may take to end");

@@ -23,6 +23,7 @@ struct CoordinatorOptions {
   int64_t max_watchers = 10'000;
   absl::Duration adoption_grace = absl::Milliseconds(1500);
   absl::Duration reconnect_grace = absl::Milliseconds(500);
+  bool stream_upstream = true;
   std::string log_format = "text";
   std::string log_level = "info";
 };

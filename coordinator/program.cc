@@ -37,7 +37,8 @@ Coordinator::Options RuntimeOptions(const CoordinatorOptions& options, uint64_t 
           .text_bytes_max = static_cast<uint64_t>(options.max_queued_bytes),
           .watchers_max = static_cast<uint64_t>(options.max_watchers),
           .adoption_grace = options.adoption_grace,
-          .reconnect_grace = options.reconnect_grace};
+          .reconnect_grace = options.reconnect_grace,
+          .stream_always = options.stream_upstream};
 }
 
 absl::StatusOr<RunningServer> Serve(const CoordinatorOptions& options, PublicService& jobs,

@@ -147,6 +147,7 @@ void WorkerSession::Run(const RunCommand& command) {
     run->set_timeout_us(static_cast<uint64_t>(
         std::max<int64_t>(1, absl::ToInt64Microseconds(command.timeout))));
   }
+  run->set_stream(command.stream);
   run->set_stream_deltas(command.stream_deltas);
   Add() = std::move(message);  // after the contexts that it names
 }

@@ -242,6 +242,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
                     .spec = &job->plan->spec,
                     .input_hash = job->hasher.Hash(input, job->plan->spec),
                     .timeout = job->machine.accepted_at() + job->plan->deadline - now,
+                    .stream = options_.stream_always || job->progress_watches > 0,
                     .stream_deltas = job->progress_watches > 0});
   PublishStarted(*job, assignment.ref.task);
 }

@@ -40,6 +40,12 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
     if (finished) ends.push_back(*std::move(finished));
   }
   link->Welcome(keep);
+  for (const AttemptRef& ref : keep) {
+    LiveJob* job = FindJob(ref.job);
+    if (job->progress_watches == 0) continue;
+    link->StreamDeltas(ref, true);  // a new stream forwards nothing until it is asked
+    PublishStarted(*job, ref.task);
+  }
   for (Event& end : ends) AttemptEnded(id, std::move(end));
 }
 

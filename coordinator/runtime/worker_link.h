@@ -37,7 +37,8 @@ struct RunCommand {
   const JobSpec* spec = nullptr;  // for tools
   std::string input_hash;
   absl::Duration timeout = absl::InfiniteDuration();
-  bool stream_deltas = false;
+  bool stream = false;         // ask the provider to stream
+  bool stream_deltas = false;  // forward what it streams, from the start
 };
 
 // The coordinator's end of one worker's stream. Owner: the stream's session, which ends it with

@@ -170,7 +170,7 @@ absl::StatusOr<upstream::ChatRequest> MakeChatRequest(const v1::RunTask& task,
                                                       const Contexts& contexts) {
   upstream::ChatRequest request;
   request.model = task.model();
-  request.stream = task.stream_deltas();
+  request.stream = task.stream() || task.stream_deltas();
   // Messages between two contexts are encoded together.
   std::vector<const v1::Message*> run;
   const auto flush = [&] {
