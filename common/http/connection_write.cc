@@ -240,6 +240,8 @@ void HttpConnection::CloseSocket() {
   queue_first_ = queue_offset_ = 0;
   queued_bytes_ = 0;
   timer_.reset();
+  error_code error;
+  socket_->close(error);  // the destructor alone would undo Abort's linger option
   socket_.reset();
   shard_.counters.connections.fetch_sub(1, std::memory_order_relaxed);
   shard_.connections.erase(this);
