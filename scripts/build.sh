@@ -23,13 +23,14 @@ plain_addresses() {
   fi
 }
 
-# build_preset PRESET [TARGET…]: configures when that was never done, builds, and says how long it took. In a
-# terminal ninja shows its progress on one line; elsewhere only the compilers' messages are printed.
+# build_preset PRESET [TARGET…]: configures when that was never done or packages have come since, builds, and
+# says how long it took. In a terminal ninja shows its progress on one line; elsewhere only the compilers'
+# messages are printed.
 build_preset() {
   local preset=$1 dir=$root/build/$1 started
   shift
   started=$(now)
-  if [[ ! -f $dir/build.ninja ]]; then
+  if [[ ! -f $dir/build.ninja || -n $packages_installed ]]; then
     say "Configuring $preset…"
     mkdir -p "$dir"
     if ! (cd "$root" && cmake --preset "$preset" >"$dir/configure.log" 2>&1); then

@@ -22,6 +22,9 @@ missing_packages() {
   done
 }
 
+# Set once packages have been installed: what CMake did not find before may be there now.
+packages_installed=''
+
 # need_packages GROUP…: installs what is missing, says what and why; silent when nothing is.
 need_packages() {
   type -P dpkg-query >/dev/null && type -P apt-get >/dev/null ||
@@ -58,5 +61,6 @@ need_packages() {
     tail -n 15 "$log" >&2
     die "apt-get failed (all of its output: build/install.log)"
   fi
+  packages_installed=yes
   say "Installed in $(since "$started")."
 }

@@ -4,6 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 . "$root/scripts/common.sh"
+. "$root/scripts/deps.sh"
 . "$root/scripts/build.sh"
 cd "$root"
 
