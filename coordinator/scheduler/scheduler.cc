@@ -207,9 +207,19 @@ void Scheduler::CheckInvariants() const {
   MOA_CHECK(ready + held_.size() == queued_.size());
   MOA_CHECK(by_age_.size() == queued_.size());
   MOA_CHECK(running == running_.size());
+  absl::btree_map<WorkerId, uint32_t> counted;
+  absl::btree_map<Tenant, uint32_t> of_tenant;
+  for (const auto& [ref, one] : running_) {
+    MOA_CHECK(!queued_.contains(ref));
+    ++counted[one.worker];
+    ++of_tenant[one.tenant];
+  }
+  for (const auto& [tenant, queue] : tenants_) MOA_CHECK(of_tenant[tenant] == queue.running);
+  for (const auto& [time, ref] : held_) MOA_CHECK(queued_.at(ref).not_before == time);
   uint64_t on_workers = 0;
   size_t with_room = 0;
   for (const auto& [id, worker] : workers_) {
+    MOA_CHECK(counted[id] == worker.running);
     on_workers += worker.running;
     if (worker.free() > 0) {
       ++with_room;
