@@ -38,7 +38,9 @@ class CommandLine {
     AddSubmit();
     AddJobCommands();
     AddClusterCommands();
-    app_.require_subcommand(1);
+    // A missing command is found after the parse: CLI11 would name that, and not the word it does
+    // not know.
+    app_.require_subcommand(0, 1);
     app_.footer(kStatuses);
   }
 
@@ -49,6 +51,11 @@ class CommandLine {
       const bool helped = error.get_exit_code() == 0;
       app_.exit(error, std::cout, std::cerr);
       return helped ? 0 : 2;
+    }
+    if (app_.get_subcommands().empty()) {
+      std::cerr
+          << "a command is missing: submit, get, watch, …\nRun with --help for more information.\n";
+      return 2;
     }
     for (const auto& [subcommand, command] : commands_) {
       if (subcommand->parsed()) invocation_.command = command;
@@ -64,6 +71,10 @@ class CommandLine {
           static_cast<uint32_t>(std::min<size_t>(invocation_.list_max, 1000));
     }
     invocation_.json = output_ == "json";
+    // Whoever asks for health wants to know how it is now.
+    if (invocation_.command == Command::kHealth) {
+      invocation_.client.retry_for = absl::ZeroDuration();
+    }
     if (invocation_.command == Command::kCompletion) invocation_.words = Words();
     return invocation_;
   }

@@ -27,6 +27,8 @@ absl::string_view Escape(Style style) {
   return "";
 }
 
+bool IsBlank(absl::string_view text) { return absl::StripLeadingAsciiWhitespace(text).empty(); }
+
 }  // namespace
 
 std::string Render(const StyledLine& line, size_t width, bool color) {
@@ -63,6 +65,9 @@ std::vector<StyledLine> TextTable::Lines(absl::string_view indent) const {
                             : absl::StrCat(row[i].text, padding, gap),
                       row[i].style});
     }
+    // Blanks at the end would be cut with a mark where the line is too long.
+    while (line.size() > 1 && IsBlank(line.back().text)) line.pop_back();
+    line.back().text = std::string(absl::StripTrailingAsciiWhitespace(line.back().text));
     lines.push_back(std::move(line));
   }
   return lines;

@@ -27,8 +27,9 @@ void Write(std::FILE* file, absl::string_view text) {
 }
 
 void WriteLines(std::FILE* file, const Terminal& terminal, const std::vector<StyledLine>& lines) {
-  // Only a terminal has an edge.
-  const size_t width = terminal.is_terminal ? terminal.width : std::numeric_limits<size_t>::max();
+  // What stays on the screen is wrapped by the terminal rather than cut: it can be scrolled and
+  // copied.
+  constexpr size_t width = std::numeric_limits<size_t>::max();
   std::string text;
   for (const StyledLine& line : lines) {
     absl::StrAppend(&text, Render(line, width, terminal.color), "\n");

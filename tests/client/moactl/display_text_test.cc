@@ -1,0 +1,70 @@
+#include "client/moactl/display_text.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "client/moactl/styled_text.h"
+
+namespace moa {
+namespace {
+
+TEST(DisplayTextTest, RemovesEverythingThatATerminalWouldActOn) {
+  EXPECT_EQ(WithoutControls("a\x1b[31mb\x1b]0;title\x07"
+                            "c\r\n\td\x7f"),
+            "a[31mb]0;titlec\n\td");
+  EXPECT_EQ(WithoutControls("x\xC2\x9B"
+                            "31my"),
+            "x31my");  // CSI as one C1 character
+  EXPECT_EQ(WithoutControls("a\xE2\x80\xAE"
+                            "b"),
+            "ab");  // right-to-left override
+  EXPECT_EQ(WithoutControls(std::string("a\0b\xFF", 4)), "ab\xEF\xBF\xBD");
+  EXPECT_EQ(WithoutControls("d\xC3\xA9j\xC3\xA0 \xF0\x9F\x98\x80"),
+            "d\xC3\xA9j\xC3\xA0 \xF0\x9F\x98\x80");
+  EXPECT_EQ(OneLine("a\nb\tc"), "a b c");
+}
+
+TEST(DisplayTextTest, CountsColumnsNotBytes) {
+  EXPECT_EQ(DisplayWidth("abc"), 3u);
+  EXPECT_EQ(DisplayWidth("\xC3\xA9"), 1u);
+  EXPECT_EQ(DisplayWidth("e\xCC\x81"), 1u);
+  EXPECT_EQ(DisplayWidth("\xE6\xBC\xA2\xE5\xAD\x97"), 4u);
+  EXPECT_EQ(DisplayWidth("\xF0\x9F\x98\x80"), 2u);
+}
+
+TEST(DisplayTextTest, CutsBetweenCharacters) {
+  EXPECT_EQ(FitWidth("abcdef", 6), "abcdef");
+  EXPECT_EQ(FitWidth("abcdef", 4), "abc…");
+  EXPECT_EQ(FitWidth("\xE6\xBC\xA2\xE5\xAD\x97\xE6\xBC\xA2", 4), "\xE6\xBC\xA2…");
+  EXPECT_EQ(FitWidth("abc", 1), "…");
+  EXPECT_EQ(FitWidth("abc", 0), "");
+}
+
+TEST(DisplayTextTest, WritesNumbersForPeople) {
+  EXPECT_EQ(WithThousands(0), "0");
+  EXPECT_EQ(WithThousands(999), "999");
+  EXPECT_EQ(WithThousands(1234567), "1,234,567");
+  EXPECT_EQ(ShortSeconds(0.4242), "0.42s");
+  EXPECT_EQ(ShortSeconds(12.34), "12.3s");
+  EXPECT_EQ(ShortSeconds(187), "3m 07s");
+}
+
+TEST(StyledTextTest, ColoursOnlyWhenAskedAndNeverCutsAnEscape) {
+  const StyledLine line = {{"ab"}, {"cdef", Style::kRed}};
+  EXPECT_EQ(Render(line, 80, false), "abcdef");
+  EXPECT_EQ(Render(line, 80, true), "ab\x1b[31mcdef\x1b[0m");
+  EXPECT_EQ(Render(line, 4, true), "ab\x1b[31mc…\x1b[0m");
+}
+
+TEST(StyledTextTest, AlignsColumns) {
+  TextTable table({1});
+  table.Add({{"a"}, {"1"}, {"x"}});
+  table.Add({{"long"}, {"234"}});
+  const auto lines = table.Lines("> ");
+  EXPECT_EQ(Render(lines[0], 80, false), "> a       1  x");
+  EXPECT_EQ(Render(lines[1], 80, false), "> long  234");
+}
+
+}  // namespace
+}  // namespace moa

@@ -1,0 +1,44 @@
+#include "client/moactl/job_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/client/lib/fake_coordinator.h"
+
+namespace moa {
+namespace {
+
+std::string Text(const std::vector<StyledLine>& lines) {
+  std::string text;
+  for (const StyledLine& line : lines) text += Render(line, 200, false) + "\n";
+  return text;
+}
+
+TEST(JobReportTest, ShowsEveryCallAndWhereTheTimeWent) {
+  EXPECT_EQ("\n" + Text(JobReport(FinishedJob("J1"))), R"(
+layer  agent       model         state      calls  queue    run   ttft  prompt  reply  tok/s  share
+1.1    planner     gpt-oss-120b  SUCCEEDED      1  0.00s  0.60s  0.05s     100     60    109   100%
+1.1    local       qwen-3.8-27b  FAILED         3  0.20s  0.00s              0      0            0%
+2.1    aggregator  gpt-oss-120b  SUCCEEDED      1  0.00s  0.40s  0.03s     200     60    162   100%
+degraded: layer 1: agent local failed
+where the time went
+  layer 1 round 1  0.60s  longest call: planner                               queue up to 0.20s
+  aggregator       0.40s  longest call: aggregator                            queue up to 0.00s
+  critical path    1.00s  sum of the longest calls
+  added            0.25s  queueing, retries, dispatch (20.0% of the latency)
+  latency          1.25s  from acceptance to the end
+5 calls, 300 prompt tokens (64 cached), 120 completion tokens, $0.0013
+)");
+}
+
+TEST(JobReportTest, CopesWithAJobOfWhichNothingRan) {
+  v1::Job job;
+  job.set_state(v1::JOB_STATE_CANCELLED);
+  job.add_layers()->set_layer(1);
+  EXPECT_THAT(Text(JobReport(job)), testing::HasSubstr("no call succeeded"));
+}
+
+}  // namespace
+}  // namespace moa

@@ -1,0 +1,108 @@
+#include "client/moactl/json_output.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "client/moactl/answer_share.h"
+#include "client/moactl/names.h"
+#include "common/document/document.h"
+#include "tests/client/lib/fake_coordinator.h"
+
+namespace moa {
+namespace {
+
+Document Parsed(const std::string& json) {
+  Problems problems;
+  const auto document = ReadJson(json, "out.json", problems);
+  EXPECT_TRUE(document.has_value()) << problems.ToString() << "\n" << json;
+  return *document;
+}
+
+std::vector<std::string> KeysOf(const Node& node) {
+  std::vector<std::string> keys;
+  for (const Node& child : node.children) keys.push_back(child.key);
+  return keys;
+}
+
+TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
+  const Document json = Parsed(JobJson(FinishedJob("J1")));
+  EXPECT_EQ(KeysOf(json.root),
+            (std::vector<std::string>{"job_id", "state", "degraded", "answer", "latency_ms",
+                                      "critical_path_ms", "usage", "layers"}));
+  EXPECT_EQ(json.Nearest("state").text, "SUCCEEDED");
+  EXPECT_EQ(json.Nearest("degraded").text, "true");
+  EXPECT_EQ(json.Nearest("latency_ms").text, "1250.5");
+  EXPECT_FALSE(json.Nearest("latency_ms").quoted);
+  EXPECT_EQ(json.Nearest("critical_path_ms").text, "1000.25");
+  EXPECT_EQ(KeysOf(json.Nearest("usage")),
+            (std::vector<std::string>{"prompt_tokens", "completion_tokens", "cached_tokens",
+                                      "upstream_calls", "cost_usd"}));
+  EXPECT_EQ(json.Nearest("usage.cost_usd").text, "0.00125");
+  EXPECT_EQ(KeysOf(json.Nearest("layers[0].agents[0]")),
+            (std::vector<std::string>{"agent", "sample", "model", "state", "content",
+                                      "finish_reason", "attempts", "queue_ms", "run_ms", "ttft_ms",
+                                      "prompt_tokens", "completion_tokens", "share_of_answer"}));
+  EXPECT_EQ(json.Nearest("layers[0].agents[0].run_ms").text, "600.25");
+  EXPECT_EQ(json.Nearest("layers[0].agents[1].error.code").text, "SERVER_ERROR");
+  EXPECT_EQ(json.Nearest("layers[1].agents[0].agent").text, "aggregator");
+}
+
+TEST(JobJsonTest, StaysJsonWithAnyBytesAndNumbers) {
+  v1::Job job;
+  job.set_job_id("J\"1");
+  job.set_state(v1::JOB_STATE_FAILED);
+  job.mutable_error()->set_code(static_cast<v1::ErrorCode>(999));
+  job.mutable_error()->set_message("a\nb");
+  job.mutable_answer()->set_content(std::string("\0\xFF\x1b", 3));
+  job.mutable_usage()->set_cost_usd(std::numeric_limits<double>::infinity());
+  const Document json = Parsed(JobJson(job));
+  EXPECT_EQ(json.Nearest("answer").text, std::string("\0\xEF\xBF\xBD\x1b", 5));
+  EXPECT_EQ(json.Nearest("usage.cost_usd").text, "0.0");
+  EXPECT_EQ(json.Nearest("error.code").text, "UNKNOWN_999");
+}
+
+TEST(JsonOutputTest, WritesEmptyAndFullLists) {
+  EXPECT_EQ(JobsJson({}), "{\"jobs\":[]}");
+  EXPECT_EQ(WorkersJson({}), "{\"workers\":[]}");
+  EXPECT_EQ(ModelsJson({}), "{\"models\":[]}");
+  EXPECT_EQ(PresetsJson({}), "{\"presets\":[]}");
+  v1::JobSummary job;
+  job.set_job_id("J1");
+  job.set_state(v1::JOB_STATE_RUNNING);
+  job.mutable_create_time()->set_seconds(1790000000);
+  EXPECT_EQ(JobsJson({job}),
+            "{\"jobs\":[{\"job_id\":\"J1\",\"name\":\"\",\"tenant\":\"\",\"state\":\"RUNNING\","
+            "\"degraded\":false,\"create_time\":\"2026-09-21T14:13:20.000Z\"}]}");
+  v1::SubmitJobResponse submitted;
+  submitted.set_job_id("J1");
+  EXPECT_EQ(SubmittedJson(submitted), "{\"job_id\":\"J1\",\"state\":\"QUEUED\"}");
+}
+
+// The answer's six 5-grams: the planner holds "go to the park and" and "to the park and then"; no
+// other reference holds any.
+TEST(AnswerSharesTest, CountsGramsOfTheAnswerThatAReferenceHolds) {
+  v1::Job job = FinishedJob("J1");
+  EXPECT_EQ(AnswerShares(job), (std::vector<double>{1, 0, 1}));
+  *job.mutable_layers(0)->mutable_tasks(1)->mutable_completion()->mutable_content() =
+      "then to the Old\n pier. or: to the park and then";
+  const std::vector<double> shares = AnswerShares(job);
+  EXPECT_NEAR(shares[0], 2.0 / 3, 1e-9);
+  EXPECT_NEAR(shares[1], 2.0 / 3, 1e-9);
+  job.mutable_answer()->set_content("something else entirely, said in other words");
+  EXPECT_EQ(AnswerShares(job), (std::vector<double>{0, 0, 0}));
+  job.mutable_answer()->set_content("");
+  EXPECT_EQ(AnswerShares(job), (std::vector<double>{0, 0, 0}));
+}
+
+TEST(NamesTest, ReadsStatesInAnyCase) {
+  EXPECT_EQ(JobStateFromName("running"), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(JobStateFromName("FAILED"), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(JobStateFromName("x"), v1::JOB_STATE_UNSPECIFIED);
+}
+
+}  // namespace
+}  // namespace moa
