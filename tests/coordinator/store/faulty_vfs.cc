@@ -1,6 +1,5 @@
 #include "tests/coordinator/store/faulty_vfs.h"
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <new>
@@ -17,6 +16,11 @@ constexpr size_t kSectorBytes = 512;
 std::string UniqueName() {
   static std::atomic<int> next{0};
   return absl::StrCat("faulty-", ++next);
+}
+
+void Overwrite(std::string& bytes, size_t offset, const std::string& with) {
+  if (bytes.size() < offset + with.size()) bytes.resize(offset + with.size());
+  bytes.replace(offset, with.size(), with);
 }
 
 }  // namespace
@@ -53,7 +57,11 @@ struct FaultyVfs::Methods {
     File& f = File::Of(file);
     MutexLock lock(f.vfs->mutex_);
     const int code = f.vfs->Before(Operation::kTruncate);
-    return code != SQLITE_OK ? code : f.system()->pMethods->xTruncate(f.system(), size);
+    if (code != SQLITE_OK) return code;
+    if (f.path != nullptr) {
+      f.vfs->files_[f.path].since.push_back({static_cast<size_t>(size), "", true});
+    }
+    return f.system()->pMethods->xTruncate(f.system(), size);
   }
   static int Sync(sqlite3_file* file, int flags) {
     return File::Of(file).vfs->Sync(File::Of(file), flags);
@@ -130,7 +138,7 @@ struct FaultyVfs::Methods {
   static int Delete(sqlite3_vfs* vfs, const char* path, int sync_directory) {
     FaultyVfs& self = File::Vfs(vfs);
     MutexLock lock(self.mutex_);
-    self.synced_.erase(path);
+    self.files_.erase(path);
     return self.system_->xDelete(self.system_, path, sync_directory);
   }
 };
@@ -206,6 +214,11 @@ int FaultyVfs::Write(File& file, const void* data, int size, sqlite3_int64 offse
   if (code != SQLITE_OK) return code;
   code = Before(Operation::kShortWrite);
   const int written = code == SQLITE_OK ? size : size / 2;
+  if (file.path != nullptr) {
+    files_[file.path].since.push_back(
+        {static_cast<size_t>(offset),
+         std::string(static_cast<const char*>(data), static_cast<size_t>(written)), false});
+  }
   const int result = file.system()->pMethods->xWrite(file.system(), data, written, offset);
   return code != SQLITE_OK ? code : result;
 }
@@ -218,18 +231,30 @@ int FaultyVfs::Sync(File& file, int flags) {
   while (holding_) released_.Wait(mutex_);
   --held_syncs_;
   ++syncs_;
-  if (file.path != nullptr) synced_[file.path] = ReadFileBytes(file.path);
+  if (file.path != nullptr) {
+    FileBytes& bytes = files_[file.path];
+    for (const Change& change : bytes.since) {
+      change.truncates ? bytes.synced.resize(change.offset)
+                       : Overwrite(bytes.synced, change.offset, change.bytes);
+    }
+    bytes.since.clear();
+  }
   return file.system()->pMethods->xSync(file.system(), flags);
 }
 
 void FaultyVfs::WritePowerCutImage(const std::string& directory, std::mt19937_64& random) {
   MutexLock lock(mutex_);
-  for (const auto& [path, synced] : synced_) {
-    const std::string current = ReadFileBytes(path);
-    std::string image = random() % 2 == 0 ? synced : current;
-    for (size_t at = 0; at < std::min(synced.size(), image.size()); at += kSectorBytes) {
-      const std::string& source = random() % 2 == 0 || at >= current.size() ? synced : current;
-      image.replace(at, kSectorBytes, source.substr(at, kSectorBytes));
+  for (const auto& [path, bytes] : files_) {
+    std::string image = bytes.synced;
+    for (const Change& change : bytes.since) {
+      if (change.truncates) {
+        if (random() % 2 == 0) image.resize(change.offset);
+        continue;
+      }
+      for (size_t at = 0; at < change.bytes.size(); at += kSectorBytes) {
+        if (random() % 2 == 0) continue;
+        Overwrite(image, change.offset + at, change.bytes.substr(at, kSectorBytes));
+      }
     }
     WriteFileBytes(absl::StrCat(directory, "/", std::filesystem::path(path).filename().string()),
                    image);

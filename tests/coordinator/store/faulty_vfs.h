@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "common/loop/mutex.h"
 
@@ -47,6 +48,15 @@ class FaultyVfs {
  private:
   struct File;
   struct Methods;
+  struct Change {
+    size_t offset = 0;
+    std::string bytes;
+    bool truncates = false;  // to `offset`
+  };
+  struct FileBytes {
+    std::string synced;
+    std::vector<Change> since;
+  };
 
   int Before(Operation operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int Write(File& file, const void* data, int size, sqlite3_int64 offset);
@@ -66,7 +76,7 @@ class FaultyVfs {
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   int syncs_ ABSL_GUARDED_BY(mutex_) = 0;
   int held_syncs_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::map<std::string, std::string> synced_ ABSL_GUARDED_BY(mutex_);  // bytes by path
+  std::map<std::string, FileBytes> files_ ABSL_GUARDED_BY(mutex_);  // by path
 };
 
 }  // namespace moa

@@ -259,7 +259,7 @@ INSTANTIATE_TEST_SUITE_P(, FaultSweepTest,
 // The power fails while four threads write: the image that it leaves opens, and holds everything
 // that had been acknowledged, without gaps.
 TEST_F(StoreFaultTest, APowerCutLosesNothingAcknowledged) {
-  constexpr int kCuts = 20;
+  constexpr int kCuts = 12;
   std::mt19937_64 random(20261121);
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<JobStore> store, Open());
   Mutex mutex;

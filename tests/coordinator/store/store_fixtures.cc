@@ -37,7 +37,8 @@ class Slot {
     while (!value_.has_value() && Loop::Now() < deadline) {
       changed_.WaitFor(mutex_, std::chrono::seconds(1));
     }
-    return value_;
+    // Moved, not copied: a copied error shares a count whose atomics ThreadSanitizer does not see.
+    return std::exchange(value_, std::nullopt);
   }
 
  private:
