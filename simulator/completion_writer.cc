@@ -156,7 +156,7 @@ void ChunkStream::End(std::string& out, bool usage) const {
   out += "}\n\n";
 }
 
-std::string ChunkStream::TakePiece(const std::string& text, int64_t* tokens) {
+absl::string_view ChunkStream::TakePiece(const std::string& text, int64_t* tokens) {
   const auto spread = static_cast<int64_t>(tokens_per_chunk_ * 0.4);
   const auto mean = static_cast<int64_t>(std::llround(tokens_per_chunk_));
   const int64_t count = std::max<int64_t>(1, mean + random_.Integer(-spread, spread));
@@ -164,47 +164,64 @@ std::string ChunkStream::TakePiece(const std::string& text, int64_t* tokens) {
   const absl::string_view piece = Utf8Prefix(rest, static_cast<size_t>(count) * kBytesPerToken);
   position_ += piece.size();
   *tokens += CountTokens(piece.size());
-  return std::string(piece);
-}
-
-void ChunkStream::AfterContent() {
-  position_ = 0;
-  stage_ = Stage::kFinish;
+  return piece;
 }
 
 bool ChunkStream::Next(std::string& out, int64_t* tokens) {
   *tokens = 0;
-  if (stage_ == Stage::kEnd) return false;
-  if (stage_ == Stage::kDone) {
-    out += "data: [DONE]\n\n";
-    stage_ = Stage::kEnd;
-    return true;
+  switch (stage_) {
+    case Stage::kEnd:
+      return false;
+    case Stage::kDone:
+      out += "data: [DONE]\n\n";
+      stage_ = Stage::kEnd;
+      return true;
+    case Stage::kUsage:
+      absl::StrAppend(&out, prefix_, "]", suffix_);
+      AppendUsage(out, completion_);
+      AppendTimeInfo(out, completion_);
+      out += "}\n\n";
+      stage_ = Stage::kDone;
+      return true;
+    default:
+      break;
   }
-  if (stage_ == Stage::kUsage) {
-    absl::StrAppend(&out, prefix_, "]", suffix_);
-    AppendUsage(out, completion_);
-    AppendTimeInfo(out, completion_);
-    out += "}\n\n";
-    stage_ = Stage::kDone;
-    return true;
+  SkipEmptyStages();
+  if (stage_ == Stage::kFinish) {
+    AppendFinish(out);
+  } else {
+    Begin(out);
+    AppendDelta(out, tokens);
+    End(out, false);
   }
+  return true;
+}
+
+void ChunkStream::SkipEmptyStages() {
   const ReplyChoice& choice = completion_.choices[choice_];
-  // Stages without text are passed over.
-  if (stage_ == Stage::kReasoning && position_ >= choice.reasoning.size()) {
+  const auto finished = [&](Stage stage, const std::string& text) {
+    return stage_ == stage && position_ >= text.size();
+  };
+  if (finished(Stage::kReasoning, choice.reasoning)) {
     position_ = 0;
     stage_ = choice.tool_call ? Stage::kToolStart : Stage::kContent;
   }
-  if (stage_ == Stage::kContent && position_ >= choice.content.size()) AfterContent();
-  if (stage_ == Stage::kToolArguments && position_ >= choice.tool_call->arguments.size()) {
-    AfterContent();
+  if (finished(Stage::kContent, choice.content) ||
+      (choice.tool_call && finished(Stage::kToolArguments, choice.tool_call->arguments))) {
+    position_ = 0;
+    stage_ = Stage::kFinish;
   }
-  Begin(out);
+}
+
+// The delta of one chunk with text, a role or the start of a tool call.
+void ChunkStream::AppendDelta(std::string& out, int64_t* tokens) {
+  const ReplyChoice& choice = completion_.choices[choice_];
   switch (stage_) {
     case Stage::kRole:
       out += "\"role\":\"assistant\"}";
       stage_ = Stage::kReasoning;
-      break;
-    case Stage::kReasoning: {
+      return;
+    case Stage::kReasoning:
       out += "\"reasoning\":";
       AppendJsonString(out, TakePiece(choice.reasoning, tokens));
       if (options_.content_with_reasoning && position_ >= choice.reasoning.size() &&
@@ -215,50 +232,50 @@ bool ChunkStream::Next(std::string& out, int64_t* tokens) {
         AppendJsonString(out, TakePiece(choice.content, tokens));
       }
       out += '}';
-      break;
-    }
+      return;
     case Stage::kContent: {
-      const std::string piece = TakePiece(choice.content, tokens);
+      const absl::string_view piece = TakePiece(choice.content, tokens);
       out += completion_.text_completion ? "\"text\":" : "\"content\":";
       AppendJsonString(out, piece);
-      if (!completion_.text_completion) out += '}';
-      if (completion_.logprobs && !completion_.text_completion) {
+      if (completion_.text_completion) return;
+      out += '}';
+      if (completion_.logprobs) {
         out += ",\"logprobs\":";
         AppendLogprobs(out, piece);
       }
-      break;
+      return;
     }
     case Stage::kToolStart:
       absl::StrAppend(&out, "\"tool_calls\":[{\"function\":{\"name\":\"", choice.tool_call->name,
                       "\",\"arguments\":\"\"},\"type\":\"function\",\"id\":\"",
                       choice.tool_call->id, "\",\"index\":0}]}");
       stage_ = Stage::kToolArguments;
-      break;
+      return;
     case Stage::kToolArguments:
       out += "\"tool_calls\":[{\"function\":{\"arguments\":";
       AppendJsonString(out, TakePiece(choice.tool_call->arguments, tokens));
       out += "},\"type\":\"function\",\"index\":0}]}";
-      break;
-    case Stage::kFinish: {
-      const bool last = choice_ + 1 == completion_.choices.size();
-      out += completion_.text_completion ? "\"text\":\"\"" : "}";
-      absl::StrAppend(&out, ",\"finish_reason\":\"", choice.finish_reason, "\"");
-      End(out, last && !options_.usage_chunk_apart);
-      if (!last) {
-        ++choice_;
-        stage_ = completion_.text_completion ? Stage::kContent : Stage::kRole;
-      } else {
-        stage_ = options_.usage_chunk_apart ? Stage::kUsage : Stage::kDone;
-      }
-      return true;
-    }
+      return;
+    case Stage::kFinish:
     case Stage::kUsage:
     case Stage::kDone:
     case Stage::kEnd:
-      break;  // handled above
+      return;  // not deltas
   }
-  End(out, false);
-  return true;
+}
+
+void ChunkStream::AppendFinish(std::string& out) {
+  const bool last = choice_ + 1 == completion_.choices.size();
+  Begin(out);
+  out += completion_.text_completion ? "\"text\":\"\"" : "}";
+  absl::StrAppend(&out, ",\"finish_reason\":\"", completion_.choices[choice_].finish_reason, "\"");
+  End(out, last && !options_.usage_chunk_apart);
+  if (!last) {
+    ++choice_;
+    stage_ = completion_.text_completion ? Stage::kContent : Stage::kRole;
+  } else {
+    stage_ = options_.usage_chunk_apart ? Stage::kUsage : Stage::kDone;
+  }
 }
 
 }  // namespace moa::simulator

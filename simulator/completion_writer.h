@@ -64,8 +64,12 @@ class ChunkStream {
     kEnd
   };
 
-  std::string TakePiece(const std::string& text, int64_t* tokens);
-  void AfterContent();
+  // The next few tokens of `text`; borrowed from it.
+  absl::string_view TakePiece(const std::string& text, int64_t* tokens);
+  // Moves on from texts that are finished or were never there.
+  void SkipEmptyStages();
+  void AppendDelta(std::string& out, int64_t* tokens);
+  void AppendFinish(std::string& out);
   void Begin(std::string& out) const;
   void End(std::string& out, bool usage) const;
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "absl/synchronization/mutex.h"
+#include "common/log/log.h"
 #include "simulator/flags.h"
 
 int main(int argc, char** argv) {
@@ -18,6 +19,8 @@ int main(int argc, char** argv) {
   moa::simulator::Flags flags;
   if (const auto status = moa::simulator::ParseFlags(argc, argv, flags)) return *status;
 
+  moa::InitLogging({flags.json_log ? moa::LogFormat::kJson : moa::LogFormat::kText});
+
   moa::simulator::Simulator simulator(flags.simulator);
   flags.http.body_bytes_max = moa::simulator::Simulator::kBodyBytesMax;
   flags.http.write_queue_bytes_max = 32 << 20;
@@ -30,7 +33,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "cerebras-sim: %s\n", std::string(server.status().message()).c_str());
     return 1;
   }
-  std::fprintf(stderr, "http listening on %s\n", (*server)->address().c_str());
+  moa::PrintListening("http", (*server)->address());
 
   int signal = 0;
   sigwait(&signals, &signal);
@@ -38,5 +41,6 @@ int main(int argc, char** argv) {
   std::signal(signal, [](int) { std::_Exit(1); });
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   (*server)->Stop(absl::Seconds(2));
+  moa::LogInfo("stopped", {{"requests", (*server)->stats().requests_total}});
   return 0;
 }

@@ -210,10 +210,32 @@ void Simulator::Complete(const HttpRequest& http, bool text_completion, HttpResp
   Run(*model, std::move(request), std::move(record), org, std::move(responder));
 }
 
+// The answer and its times; `random` is left for what else varies in its delivery.
+Completion Simulator::Compute(const Model& model, const ChatRequest& request, const Prompt& prompt,
+                              absl::string_view org, absl::Time now, Random& random) {
+  Completion completion;
+  const uint64_t number = completions_.fetch_add(1, std::memory_order_relaxed) + 1;
+  completion.id =
+      absl::StrCat(request.text_completion ? "cmpl-" : "chatcmpl-", Uuid(options_.seed, number));
+  completion.model = model.id;
+  completion.fingerprint = fingerprint_;
+  completion.created = absl::ToDoubleSeconds(now - absl::UnixEpoch());
+  completion.text_completion = request.text_completion;
+  completion.logprobs = request.logprobs;
+  completion.prompt_tokens = prompt.tokens;
+  completion.cached_tokens = cache_.Use(org, model.id, prompt.text, prompt.tokens, now);
+  completion.choices = replies_.Generate(request, model, prompt);
+  random = Random(Hash64("timing", options_.seed + number));
+  completion.timing = TimingOf(model, prompt.tokens - completion.cached_tokens,
+                               completion.cached_tokens > 0, completion.completion_tokens(),
+                               options_.time_scale, options_.slow_queue_share, random);
+  return completion;
+}
+
 void Simulator::Run(const Model& model, ChatRequest request, RequestRecord record,
                     absl::string_view org, HttpResponder responder) {
   const absl::Time now = absl::Now();
-  Prompt prompt = RenderPrompt(request, model.id);
+  const Prompt prompt = RenderPrompt(request, model.id);
   record.prompt_tokens = prompt.tokens;
   record.digest = Hex16(prompt.digest);
   if (prompt.tokens > model.context_tokens_max) {
@@ -242,37 +264,20 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
     return Refuse(*decision.error, std::move(record), headers, responder);
   }
 
-  Completion completion;
-  const uint64_t number = completions_.fetch_add(1, std::memory_order_relaxed) + 1;
-  completion.id =
-      absl::StrCat(request.text_completion ? "cmpl-" : "chatcmpl-", Uuid(options_.seed, number));
-  completion.model = model.id;
-  completion.fingerprint = fingerprint_;
-  completion.created = absl::ToDoubleSeconds(now - absl::UnixEpoch());
-  completion.text_completion = request.text_completion;
-  completion.logprobs = request.logprobs;
-  completion.prompt_tokens = prompt.tokens;
-  completion.cached_tokens = cache_.Use(org, model.id, prompt.text, prompt.tokens, now);
-  completion.choices = replies_.Generate(request, model, prompt);
-  Random random(Hash64("timing", options_.seed + number));
-  completion.timing = TimingOf(model, prompt.tokens - completion.cached_tokens,
-                               completion.cached_tokens > 0, completion.completion_tokens(),
-                               options_.time_scale, options_.slow_queue_share, random);
-
+  Delivery::Plan plan;
+  plan.completion = Compute(model, request, prompt, org, now, plan.random);
+  const Completion& completion = plan.completion;
   record.id = completion.id;
-  record.saw = std::move(prompt.saw);
+  record.saw = prompt.saw;
   record.cached_tokens = completion.cached_tokens;
   record.completion_tokens = completion.completion_tokens();
   const int64_t total = record.prompt_tokens + record.completion_tokens;
   const int64_t uncached = total - record.cached_tokens;
-  Delivery::Plan plan;
   plan.headers = absl::StrCat(kCommonHeaders, "inference-id: ", completion.id, "\r\n",
                               bare ? "" : decision.headers);
   plan.responder = std::move(responder);
-  plan.completion = std::move(completion);
   plan.stream = request.stream;
   plan.faults = std::move(faults);
-  plan.random = random;
   const uint64_t sequence = log_.Begin(std::move(record));
   plan.on_end = [this, sequence, uncached, total, reservation = std::move(decision.reservation)](
                     int status, absl::string_view outcome) {

@@ -8,7 +8,9 @@
 
 #include "common/http/http_server.h"
 #include "simulator/chat_request.h"
+#include "simulator/completion_writer.h"
 #include "simulator/faults.h"
+#include "simulator/prompt.h"
 #include "simulator/prompt_cache.h"
 #include "simulator/rate_limits.h"
 #include "simulator/reply.h"
@@ -59,6 +61,8 @@ class Simulator {
   void Complete(const HttpRequest& http, bool text_completion, HttpResponder responder);
   void Run(const Model& model, ChatRequest request, RequestRecord record, absl::string_view org,
            HttpResponder responder);
+  Completion Compute(const Model& model, const ChatRequest& request, const Prompt& prompt,
+                     absl::string_view org, absl::Time now, Random& random);
   void GetModels(const HttpRequest& http, HttpResponder& responder);
   void GetPublicModels(const HttpRequest& http, HttpResponder& responder);
   void Inspect(const HttpRequest& http, HttpResponder& responder);

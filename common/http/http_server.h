@@ -53,7 +53,7 @@ using HttpHandler = std::function<void(const HttpRequest&, HttpResponder)>;
 // HEAD, TCP_NODELAY. One request at a time a connection (pipelined ones wait). No TLS, no HTTP/2: a
 // reverse proxy adds them.
 //
-//   ASSIGN_OR_RETURN(auto server, HttpServer::Start({.listen = "127.0.0.1:0"}, handler));
+//   MOA_ASSIGN_OR_RETURN(auto server, HttpServer::Start({.listen = "127.0.0.1:0"}, handler));
 //   PrintListening("http", server->address());
 //   …
 //   server->Stop(absl::Seconds(10));
