@@ -11,18 +11,17 @@
 namespace moa {
 namespace {
 
-// splitmix64's finaliser: spreads small differences over all bits.
-uint64_t Mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
 uint64_t HashOf(const JobId& id) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char c : id.value()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return hash;
+}
+
+// Chance comes from the recorded seed; from the job's id too, so that jobs of one seed do not retry
+// in step.
+uint64_t RetryRandom(uint64_t seed, const AttemptRef& ref) {
+  return MixBits(MixBits(seed ^ HashOf(ref.job)) ^
+                 MixBits((uint64_t{ref.task} << 32) | ref.attempt));
 }
 
 // As stored and shown: whole microseconds, never negative.
@@ -51,10 +50,9 @@ void JobMachine::Resume(absl::Time now, Commands* commands) {
   resumed_ = true;
   if (ended()) return;
   now_ = std::max(now_, now);
-  conversation_.messages = plan_->spec.messages;
   if (fatal_task_.has_value()) {
     EndByFatalError(*fatal_task_, commands);
-  } else if (unfinished_ == 0) {
+  } else if (progress_.unfinished == 0) {
     Settle(commands);
   } else if (now_ >= deadline_) {
     EndByDeadline(commands);
@@ -103,28 +101,9 @@ void JobMachine::Advance(absl::Time now, Commands* commands) {
 }
 
 CallInput JobMachine::Input(uint32_t task) const {
-  const PlannedTask& planned = plan_->tasks[task];
-  MOA_CHECK(resumed_ && !ended() && planned.stage == running_stage());
-  const Agent& agent = *planned.agent;
-  CallInput input;
-  input.model = agent.model;
-  input.agent = &agent;
-  input.seed = SeedToSend(planned);
-  input.with_tools = task == plan_->aggregator_task() && !plan_->spec.tools.empty();
-  const bool in_place = AsksForReferences(agent.system_prompt);
-  const Text system =
-      in_place ? SubstituteReferences(agent.system_prompt, reference_list_) : agent.system_prompt;
-  if (!system.empty()) {
-    input.prompt.push_back({.message = {.role = Role::kSystem, .content = system}});
-  }
-  input.prompt.push_back({.message = {}, .context = &conversation_});
-  if (!in_place && !references_.messages.empty()) {
-    input.prompt.push_back({.message = {}, .context = &references_});
-  }
-  return input;
+  MOA_CHECK(resumed_ && !ended() && plan_->tasks[task].stage == running_stage());
+  return inputs_.Make(*plan_, task, seed_);
 }
-
-absl::Duration JobMachine::critical_path() const { return critical_path_; }
 
 // ------------------------------------------------------------------------------------------------
 // Events
@@ -226,7 +205,7 @@ bool JobMachine::On(const AttemptFailed& event, Commands* commands) {
                                               .attempts = task->failures,
                                               .refusals = task->refusals,
                                               .worker_losses = task->worker_losses},
-                                             Random(index));
+                                             RetryRandom(seed_, event.ref));
   if (!decision.retry) {
     Fail(index, task->last_error, commands);
   } else if (decision.delay <= absl::ZeroDuration()) {
@@ -293,7 +272,7 @@ void JobMachine::Finish(uint32_t index, TaskResult result, Commands* commands) {
   Append(TaskFinished{.result = std::move(result)}, commands);
   if (fatal_task_.has_value()) {
     EndByFatalError(*fatal_task_, commands);
-  } else if (unfinished_ == 0) {
+  } else if (progress_.unfinished == 0) {
     Settle(commands);
   }
 }
@@ -311,15 +290,15 @@ void JobMachine::Settle(Commands* commands) {
   const uint32_t stage = running_stage();
   if (stage == aggregator) return EndByAggregator(commands);
   const bool recorded = !degradations_.empty() && degradations_.back().stage == stage;
-  if (failed_ > 0 && !recorded) {
+  if (progress_.failed > 0 && !recorded) {
     Append(JobDegraded{.stage = stage,
-                       .survivors = survivors_,
-                       .failed = failed_,
+                       .survivors = progress_.survivors,
+                       .failed = progress_.failed,
                        .reason = DegradedReason(*this)},
            commands);
   }
   if (now_ >= deadline_) return EndByDeadline(commands);
-  StartStage(survivors_ > 0 ? stage + 1 : aggregator, commands);
+  StartStage(progress_.survivors > 0 ? stage + 1 : aggregator, commands);
 }
 
 void JobMachine::StartStage(uint32_t index, Commands* commands) {
@@ -332,33 +311,17 @@ void JobMachine::StartStage(uint32_t index, Commands* commands) {
   }
 }
 
-// Renders the references of the running stage: the answers of the stage just before, and only
-// those.
+// The answers of the stage just before are the running stage's references, and only those.
 void JobMachine::PrepareInputs() {
-  const uint32_t index = running_stage();
-  references_.id = index + 1;
-  references_.messages.clear();
-  reference_list_ = Text();
-  if (index == 0) return;
   std::vector<Reference> references;
-  const Stage& before = plan_->stages[index - 1];
-  for (uint32_t i = before.first_task; i < before.first_task + before.task_count; ++i) {
-    if (tasks_[i].state != TaskState::kSucceeded) continue;
-    references.push_back({.content = tasks_[i].result.completion.content});
+  if (running_stage() > 0) {
+    const Stage& before = plan_->stages[running_stage() - 1];
+    for (uint32_t i = before.first_task; i < before.first_task + before.task_count; ++i) {
+      if (tasks_[i].state != TaskState::kSucceeded) continue;
+      references.push_back({.content = tasks_[i].result.completion.content});
+    }
   }
-  if (references.empty()) return;
-  bool in_place = false;
-  bool trailing = false;
-  const Stage& stage = plan_->stages[index];
-  for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
-    if (plan_->tasks[i].sample > 0) continue;
-    (AsksForReferences(plan_->tasks[i].agent->system_prompt) ? in_place : trailing) = true;
-  }
-  if (in_place) reference_list_ = RenderReferenceList(references);
-  if (trailing) {
-    references_.messages.push_back(
-        {.role = Role::kUser, .content = RenderReferencesMessage(references)});
-  }
+  inputs_.Start(*plan_, running_stage(), references);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -394,7 +357,7 @@ void JobMachine::EndByDeadline(Commands* commands) {
 }
 
 void JobMachine::End(JobState state, Error error, Commands* commands) {
-  if (unfinished_ > 0) {
+  if (progress_.unfinished > 0) {
     const Stage& stage = plan_->stages[running_stage()];
     for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
       const Task& task = tasks_[i];
@@ -412,24 +375,6 @@ void JobMachine::End(JobState state, Error error, Commands* commands) {
                   .critical_path = critical_path_,
                   .usage = usage()},
          commands);
-}
-
-// ------------------------------------------------------------------------------------------------
-// Chance, all of it from the job's recorded seed
-
-uint64_t JobMachine::Random(uint32_t index) const {
-  return Mix(Mix(seed_ ^ HashOf(id_)) ^ Mix((uint64_t{index} << 32) | tasks_[index].last_attempt));
-}
-
-// Rounds, agents and samples differ. Without a seed of the user's, a lone sample sends none: it
-// leaves the provider's own randomness alone.
-std::optional<uint64_t> JobMachine::SeedToSend(const PlannedTask& task) const {
-  const Agent& agent = *task.agent;
-  if (agent.seed.has_value()) return *agent.seed + task.sample;
-  if (agent.samples <= 1 && !plan_->spec.seed.has_value()) return std::nullopt;
-  // The agent's first task stands for it; 31 bits fit every JSON reader's integers.
-  const uint64_t first = Mix(seed_ ^ Mix(task.index - task.sample)) >> 33;
-  return first + task.sample;
 }
 
 }  // namespace moa

@@ -15,6 +15,7 @@
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/prompt.h"
 #include "coordinator/engine/retry_policy.h"
+#include "coordinator/engine/stage_inputs.h"
 #include "coordinator/engine/types.h"
 
 namespace moa {
@@ -32,27 +33,20 @@ namespace moa {
 //   machine.Apply(AttemptSucceeded{…}, now, &commands);
 //   machine.Advance(now, &commands);          // when NextDeadline() has come
 //
-// Owner: the runtime. Externally synchronised (the coordinator's loop).
-// Invariants (CheckInvariants): stages run one after another; a task has at most one current
-// attempt; a record is emitted once and in sequence; after JobEnded nothing is queued, running or
-// emitted.
+// Owner: the runtime. Externally synchronised (the coordinator's loop). Invariants: stages run one
+// after another; a task has at most one current attempt; a record is emitted once and in sequence;
+// after JobEnded nothing is queued, running or emitted.
 class JobMachine {
  public:
-  struct Options {
-    uint64_t epoch = 1;  // of this owner; part of every attempt it makes
-    RetryPolicy retry{};
-    const ModelTable* models = nullptr;  // for cost; may be null; borrowed for the machine's life
-  };
-
+  using Options = JobOptions;
   using Task = JobTask;
 
   JobMachine(JobId id, std::shared_ptr<const Plan> plan, const Options& options);
   JobMachine(const JobMachine&) = delete;
   JobMachine& operator=(const JobMachine&) = delete;
 
-  // Takes one record of the job's history, in sequence. Errors: DATA_LOSS when it does not fit what
-  // came before (a gap, an unknown task); the job cannot be run. REQUIRES: Resume has not been
-  // called.
+  // Takes one record of the job's history, in sequence. DATA_LOSS: it does not fit what came before
+  // (a gap, an unknown task); the job cannot be run. REQUIRES: Resume has not been called.
   absl::Status Replay(const Record& record);
 
   // Starts, or goes on from the last record. Emits nothing when the job has ended.
@@ -66,8 +60,8 @@ class JobMachine {
   absl::Time NextDeadline() const;
   void Advance(absl::Time now, Commands* commands);
 
-  // What the current attempt of `task` is to send. REQUIRES: Resume was called, the job has not
-  // ended and the task's stage is the running one.
+  // What the current attempt of `task` is to send. REQUIRES: the job was resumed and has not ended,
+  // and the task's stage is the running one.
   CallInput Input(uint32_t task) const;
 
   const JobId& id() const { return id_; }
@@ -81,14 +75,12 @@ class JobMachine {
   absl::Time ended_at() const { return ended_at_; }
   uint64_t seed() const { return seed_; }
   uint64_t last_sequence() const { return last_sequence_; }
-  // Stages started or passed over so far; the running one is the last of them. When no agent of a
-  // stage answered, those between it and the aggregator's are passed over: their tasks stay
-  // SKIPPED.
+  // Stages started or passed over so far; the running one is the last of them. When no agent of one
+  // answered, all before the aggregator's are passed over: their tasks stay SKIPPED.
   uint32_t stages_started() const { return stages_started_; }
   const Task& task(uint32_t index) const { return tasks_[index]; }
-  // Sums so far.
-  JobUsage usage() const;
-  absl::Duration critical_path() const;
+  JobUsage usage() const;  // so far
+  absl::Duration critical_path() const { return critical_path_; }
   uint64_t stale_events() const { return stale_events_; }
 
   // Aborts when an invariant does not hold. For tests and simulations: linear in the plan.
@@ -118,10 +110,7 @@ class JobMachine {
   void End(JobState state, Error error, Commands* commands);
 
   uint32_t running_stage() const { return stages_started_ - 1; }
-  uint64_t Random(uint32_t task) const;
-  std::optional<uint64_t> SeedToSend(const PlannedTask& task) const;
   double Cost(uint32_t task, const Usage& usage) const;
-
   // The fold of the records, the same for live and replayed ones (job_records.cc).
   void Append(Happening what, Commands* commands);
   absl::Status CheckFits(const Record& record) const;
@@ -146,10 +135,7 @@ class JobMachine {
   uint64_t seed_ = 0;
   uint64_t last_sequence_ = 0;
   uint32_t stages_started_ = 0;
-  uint32_t unfinished_ = 0;  // tasks of the running stage, as the next two
-  uint32_t survivors_ = 0;
-  uint32_t failed_ = 0;
-  absl::Duration stage_longest_;  // longest accepted run in the running stage
+  StageProgress progress_;  // of the running stage
   absl::Duration critical_path_;
   JobUsage finished_usage_;  // of finished tasks
 
@@ -158,9 +144,7 @@ class JobMachine {
   absl::Time now_ = absl::InfinitePast();  // never goes back, whatever the caller's clock does
   uint64_t stale_events_ = 0;
   std::set<std::pair<absl::Time, uint32_t>> waiting_;  // tasks that wait for a retry
-  SharedContext conversation_;
-  SharedContext references_;  // of the running stage; no messages when it has none
-  Text reference_list_;       // of the running stage, for prompts that ask for it
+  StageInputs inputs_;                                 // of the running stage
 };
 
 }  // namespace moa

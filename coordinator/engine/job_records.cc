@@ -47,8 +47,9 @@ absl::Status JobMachine::CheckFits(const Record& record) const {
   if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
     const auto aggregator = static_cast<uint32_t>(plan_->stages.size()) - 1;
     const bool next = started->stage == stages_started_;
-    const bool passed_over = stages_started_ > 0 && survivors_ == 0 && started->stage == aggregator;
-    if (started->stage > aggregator || unfinished_ > 0 || (!next && !passed_over)) {
+    const bool passed_over =
+        stages_started_ > 0 && progress_.survivors == 0 && started->stage == aggregator;
+    if (started->stage > aggregator || progress_.unfinished > 0 || (!next && !passed_over)) {
       return DoesNotFit(id_, record, absl::StrCat("stage ", started->stage, " is not the next"));
     }
   }
@@ -64,7 +65,8 @@ absl::Status JobMachine::CheckFits(const Record& record) const {
   }
   if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
     const bool again = !degradations_.empty() && degradations_.back().stage == degraded->stage;
-    if (stages_started_ == 0 || degraded->stage != running_stage() || again || unfinished_ > 0) {
+    if (stages_started_ == 0 || degraded->stage != running_stage() || again ||
+        progress_.unfinished > 0) {
       return DoesNotFit(id_, record, "no stage just lost agents");
     }
   }
@@ -84,10 +86,7 @@ void JobMachine::Fold(const Record& record) {
   } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
     stages_started_ = started->stage + 1;
     const Stage& stage = plan_->stages[started->stage];
-    unfinished_ = stage.task_count;
-    survivors_ = 0;
-    failed_ = 0;
-    stage_longest_ = absl::ZeroDuration();
+    progress_ = {.unfinished = stage.task_count};
     for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
       tasks_[i].state = TaskState::kQueued;
       tasks_[i].ready_at = record.time;
@@ -111,22 +110,22 @@ void JobMachine::FoldTask(const TaskResult& result) {
   task.worker = result.worker;
   task.current = AttemptRef();
   task.retry_at = absl::InfiniteFuture();
-  --unfinished_;
+  --progress_.unfinished;
   if (result.attempts > 0 && state_ == JobState::kQueued) state_ = JobState::kRunning;
   finished_usage_.upstream_calls += result.attempts;
   finished_usage_.tokens += result.wasted;
   finished_usage_.cost_usd += Cost(result.task, result.wasted);
   if (result.state == TaskState::kFailed) {
-    ++failed_;
+    ++progress_.failed;
     if (IsFatalToJob(result.error.code) && !fatal_task_.has_value()) fatal_task_ = result.task;
     return;
   }
-  ++survivors_;
+  ++progress_.survivors;
   finished_usage_.tokens += result.completion.usage;
   finished_usage_.cost_usd += Cost(result.task, result.completion.usage);
-  if (result.run > stage_longest_) {
-    critical_path_ += result.run - stage_longest_;
-    stage_longest_ = result.run;
+  if (result.run > progress_.longest) {
+    critical_path_ += result.run - progress_.longest;
+    progress_.longest = result.run;
   }
 }
 
@@ -134,9 +133,7 @@ void JobMachine::FoldEnd(const JobEnded& ended) {
   state_ = ended.state;
   end_ = ended;
   waiting_.clear();
-  conversation_.messages.clear();
-  references_.messages.clear();
-  reference_list_ = Text();
+  inputs_.Clear();
   if (stages_started_ == 0) return;
   const Stage& stage = plan_->stages[running_stage()];
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
@@ -150,13 +147,13 @@ void JobMachine::FoldEnd(const JobEnded& ended) {
     task.result.wasted = task.wasted;
     task.result.worker = task.worker;
   }
-  unfinished_ = 0;
+  progress_.unfinished = 0;
 }
 
 JobUsage JobMachine::usage() const {
   if (end_.has_value()) return end_->usage;
   JobUsage sum = finished_usage_;
-  if (unfinished_ == 0) return sum;
+  if (progress_.unfinished == 0) return sum;
   const Stage& stage = plan_->stages[running_stage()];
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const Task& task = tasks_[i];
@@ -200,11 +197,11 @@ void JobMachine::CheckInvariants() const {
     }
     if (IsFinished(task.state)) MOA_CHECK(task.result.state == task.state && task.result.task == i);
   }
-  MOA_CHECK(unfinished == unfinished_);
+  MOA_CHECK(unfinished == progress_.unfinished);
   MOA_CHECK(waiting == waiting_.size());
   MOA_CHECK(ended() == end_.has_value());
   // A job that was resumed and has not ended always has something to wait for.
-  if (resumed_ && !ended()) MOA_CHECK(unfinished_ > 0);
+  if (resumed_ && !ended()) MOA_CHECK(progress_.unfinished > 0);
   if (resumed_ && !ended() && !waiting_.empty()) MOA_CHECK(waiting_.begin()->first < deadline_);
 }
 

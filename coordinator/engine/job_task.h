@@ -7,6 +7,8 @@
 
 #include "absl/time/time.h"
 #include "coordinator/engine/events.h"
+#include "coordinator/engine/model_table.h"
+#include "coordinator/engine/retry_policy.h"
 #include "coordinator/engine/types.h"
 
 namespace moa {
@@ -29,6 +31,21 @@ struct JobTask {
   // Attempts that ended by themselves, not with their worker: never to be adopted (epoch, attempt).
   std::vector<std::pair<uint64_t, uint32_t>> failed{};
   TaskResult result{};  // when finished or cancelled; until then only task and model are set
+};
+
+// How far the running stage of a job is.
+struct StageProgress {
+  uint32_t unfinished = 0;  // tasks
+  uint32_t survivors = 0;   // tasks that succeeded
+  uint32_t failed = 0;
+  absl::Duration longest{};  // accepted run
+};
+
+// What a JobMachine needs from its owner.
+struct JobOptions {
+  uint64_t epoch = 1;  // of this owner; part of every attempt it makes
+  RetryPolicy retry{};
+  const ModelTable* models = nullptr;  // for cost; may be null; borrowed for the machine's life
 };
 
 }  // namespace moa
