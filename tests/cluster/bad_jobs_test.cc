@@ -87,9 +87,11 @@ TEST_F(BadJobsTest, FileThatIsNoJobFileIsRefused) {
 }
 
 TEST_F(BadJobsTest, UnknownJobAndWrongUseAreUsageErrors) {
-  const CommandResult unknown = cluster_.Moactl({"get", "no-such-job"});
-  EXPECT_NE(unknown.status, 0);
-  EXPECT_THAT(unknown.err, HasSubstr("no-such-job"));
+  for (const char* id : {"no-such-job", "01M80ACM4VJYZEZPNA75Y2MCHB"}) {
+    const CommandResult unknown = cluster_.Moactl({"get", id});
+    EXPECT_EQ(unknown.status, 2);
+    EXPECT_THAT(unknown.err, HasSubstr("no such job"));
+  }
   EXPECT_EQ(cluster_.Moactl({"frobnicate"}).status, 2);
   EXPECT_EQ(cluster_.Moactl({"submit", "--no-such-flag"}).status, 2);
   EXPECT_EQ(cluster_.Moactl({"submit"}).status, 2);

@@ -73,8 +73,10 @@ TEST_F(JobsTest, SubmitWithoutWaitingPrintsTheIdOfTheQueuedJob) {
   EXPECT_EQ(job.state, "QUEUED");
   EXPECT_EQ(cluster_.Get(job.job_id).state, "QUEUED");
 
+  // The worker gets its first task in the same breath as its welcome.
   cluster_.StartWorker();
   EXPECT_EQ(cluster_.WaitForEnd(job.job_id).state, "SUCCEEDED");
+  EXPECT_EQ(cluster_.Get(job.job_id).layers.at(0).agents.at(0).attempts, 1);
 }
 
 // A client that is killed while it watches leaves the job alone.

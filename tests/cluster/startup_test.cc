@@ -162,7 +162,8 @@ TEST_F(StartupTest, WorkerWithoutACoordinatorKeepsTryingQuietly) {
   worker.Address("metrics");
   // Several rounds of its backoff (100 ms to 2 s).
   EXPECT_EQ(worker.Wait(absl::Seconds(4)), std::nullopt) << worker.Log();
-  EXPECT_LT(std::count(worker.Log().begin(), worker.Log().end(), '\n'), 20) << worker.Log();
+  const std::string log = worker.Log();
+  EXPECT_LT(std::count(log.begin(), log.end(), '\n'), 20) << log;
 
   cluster_.StartCoordinator({"--listen", address});
   cluster_.WaitForWorkers(1);

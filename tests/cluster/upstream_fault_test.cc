@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +23,13 @@ Args WithFault(absl::string_view fault) {
 
 // A fault that passes: the job succeeds after `calls` calls.
 struct PassingFault {
+  const char* name;
   const char* fault;
   int calls;
+  friend void PrintTo(const PassingFault& fault, std::ostream* os) { *os << fault.fault; }
 };
+
+std::string NameOf(const testing::TestParamInfo<PassingFault>& info) { return info.param.name; }
 
 class PassingFaultTest : public testing::TestWithParam<PassingFault> {
  protected:
@@ -41,21 +46,29 @@ TEST_P(PassingFaultTest, JobSucceedsAllTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(
     Retried, PassingFaultTest,
-    testing::Values(PassingFault{"status=503,first=1", 2},
-                    PassingFault{"status=500:html,first=1", 2},
-                    PassingFault{"status=429:queue,first=1,retry-after=0", 2},
-                    PassingFault{"status=429,first=1,retry-after=0", 2},
-                    PassingFault{"reset,first=1", 2}, PassingFault{"reset-stream,first=1", 2},
-                    PassingFault{"truncate,first=1", 2}, PassingFault{"error-event,first=1", 2},
-                    PassingFault{"html,first=1", 2}, PassingFault{"broken-json,first=1", 2}));
+    testing::Values(PassingFault{"Unavailable", "status=503,first=1", 2},
+                    PassingFault{"HtmlError", "status=500:html,first=1", 2},
+                    PassingFault{"Busy", "status=429:queue,first=1,retry-after=0", 2},
+                    PassingFault{"RateLimit", "status=429,first=1,retry-after=0", 2},
+                    PassingFault{"Reset", "reset,first=1", 2},
+                    PassingFault{"ResetStream", "reset-stream,first=1", 2},
+                    PassingFault{"Truncated", "truncate,first=1", 2},
+                    PassingFault{"ErrorEvent", "error-event,first=1", 2},
+                    PassingFault{"WebPage", "html,first=1", 2},
+                    PassingFault{"BrokenJson", "broken-json,first=1", 2}),
+    NameOf);
 
 INSTANTIATE_TEST_SUITE_P(
     Harmless, PassingFaultTest,
-    testing::Values(PassingFault{"split-utf8", 1}, PassingFault{"split-lines", 1},
-                    PassingFault{"crlf", 1}, PassingFault{"comments", 1},
-                    PassingFault{"no-ratelimit-headers", 1}, PassingFault{"usage-chunk", 1},
-                    PassingFault{"invalid-utf8", 1}, PassingFault{"content-and-reasoning", 1},
-                    PassingFault{"slow=300ms", 1}));
+    testing::Values(PassingFault{"SplitCharacters", "split-utf8", 1},
+                    PassingFault{"SplitLines", "split-lines", 1}, PassingFault{"Crlf", "crlf", 1},
+                    PassingFault{"Comments", "comments", 1},
+                    PassingFault{"NoRateLimitHeaders", "no-ratelimit-headers", 1},
+                    PassingFault{"UsageChunk", "usage-chunk", 1},
+                    PassingFault{"InvalidUtf8", "invalid-utf8", 1},
+                    PassingFault{"ContentAndReasoning", "content-and-reasoning", 1},
+                    PassingFault{"Slow", "slow=300ms", 1}),
+    NameOf);
 
 class UpstreamFaultTest : public testing::Test {
  protected:
