@@ -36,15 +36,3 @@ function(moa_test NAME)
   gtest_discover_tests(${NAME} DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
-
-# moa_benchmark(NAME SOURCES … DEPS …): a Google Benchmark executable in <build>/bench. Built by the target
-# moa_benchmarks only (`./dev bench`), not by default.
-add_custom_target(moa_benchmarks)
-function(moa_benchmark NAME)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  add_executable(${NAME} EXCLUDE_FROM_ALL ${ARG_SOURCES})
-  target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(${NAME} PRIVATE moa_warnings ${ARG_DEPS} benchmark::benchmark_main)
-  set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-  add_dependencies(moa_benchmarks ${NAME})
-endfunction()
