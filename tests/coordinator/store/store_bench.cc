@@ -193,11 +193,13 @@ void MeasureList(benchmark::State& state, const JobQuery& base) {
   for (auto _ : state) {
     const absl::Time begin = absl::Now();
     absl::StatusOr<std::vector<JobRow>> rows = store.List(query);
-    MOA_CHECK(rows.ok() && !rows->empty());
+    MOA_CHECK(rows.ok());
     times.push_back(absl::Now() - begin);
     // The next page, back to the first from somewhere in the middle.
-    query.before.emplace(rows->back().created, rows->back().id);
-    if (rows->size() < query.limit || times.size() % 5000 == 0) query.before.reset();
+    query.before.reset();
+    if (rows->size() == query.limit && times.size() % 5000 != 0) {
+      query.before.emplace(rows->back().created, rows->back().id);
+    }
   }
   std::sort(times.begin(), times.end());
   state.counters["p95_us"] = absl::ToDoubleMicroseconds(times[times.size() * 95 / 100]);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_matchers.h"
 #include "common/loop/mutex.h"
@@ -89,6 +90,7 @@ TEST_F(StoreFaultTest, HealthRecoversWithoutTraffic) {
 TEST_F(StoreFaultTest, AnUpdateBehindAFailedInsertIsDropped) {
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<JobStore> store, Open());
   vfs_.HoldSyncs();
+  absl::Cleanup release = [this] { vfs_.Release(); };  // before the store closes
   store->Insert(TestJob(1), [](absl::StatusOr<InsertOutcome>) {});
   ASSERT_TRUE(WaitUntil([&] { return vfs_.held_syncs() == 1; }));
   std::atomic<bool> failed{false};
@@ -122,6 +124,7 @@ TEST_F(StoreFaultTest, CloseGivesUpWhenTheDiskRefuses) {
 TEST_F(StoreFaultTest, CloseDoesNotWaitForADiskThatDoesNotAnswer) {
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<JobStore> store, Open());
   vfs_.HoldSyncs();
+  absl::Cleanup release = [this] { vfs_.Release(); };  // before the store closes
   store->Insert(TestJob(1), [](absl::StatusOr<InsertOutcome>) {});
   EXPECT_THAT(store->Close(absl::Milliseconds(20)), StatusIs(absl::StatusCode::kDeadlineExceeded));
   vfs_.Release();
@@ -134,6 +137,7 @@ TEST_F(StoreFaultTest, WritesThatWaitShareOneSyncAndReadsDoNotWait) {
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<JobStore> store, Open());
   ASSERT_OK(InsertAndWait(*store, TestJob(0)));
   vfs_.HoldSyncs();
+  absl::Cleanup release = [this] { vfs_.Release(); };  // before the store closes
   std::atomic<int> done{0};
   const auto count = [&](absl::StatusOr<InsertOutcome> outcome) { done += outcome.ok() ? 1 : 0; };
   store->Insert(TestJob(1), count);
@@ -153,6 +157,7 @@ TEST_F(StoreFaultTest, InsertsBeyondTheLimitAreRefusedAndUpdatesAreNot) {
   options.writer.pending_writes_max = 10;
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<JobStore> store, OpenSqliteJobStore(path_, options));
   vfs_.HoldSyncs();
+  absl::Cleanup release = [this] { vfs_.Release(); };  // before the store closes
   std::atomic<int> accepted{0};
   for (int n = 0; n < 10; ++n) {
     store->Insert(TestJob(n),
