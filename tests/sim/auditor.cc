@@ -1,0 +1,264 @@
+#include "tests/sim/auditor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "tests/sim/prompt_audit.h"
+
+namespace moa::sim {
+namespace {
+
+std::string At(const JobId& id, uint64_t sequence) {
+  return absl::StrCat("job ", id.value(), ", record ", sequence);
+}
+
+}  // namespace
+
+uint64_t NonceOf(const Completion& completion) {
+  absl::string_view id = completion.response_id;
+  uint64_t nonce = 0;
+  if (!absl::ConsumePrefix(&id, "call-") || !absl::SimpleAtoi(id, &nonce)) return 0;
+  return nonce;
+}
+
+void Auditor::Fail(absl::string_view rule, absl::string_view details) {
+  if (failed()) return;
+  rule_ = std::string(rule);
+  details_ = std::string(details);
+  trace_("VIOLATION ", rule, ": ", details);
+}
+
+// ------------------------------------------------------------------------------------------------
+// The disk
+
+void Auditor::Committed(const JobId& id, const DiskJob& job) {
+  CheckSequence(id, job);
+  const Record& record = job.records.back();
+  if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
+    CheckResult(id, finished->result);
+  } else if (const auto* end = std::get_if<JobEnded>(&record.what)) {
+    ended_.emplace(id, queue_.now());
+    CheckEnd(id, job, *end);
+    CheckSums(id, job, *end);
+  }
+}
+
+void Auditor::CheckSequence(const JobId& id, const DiskJob& job) {
+  const Record& record = job.records.back();
+  Require(record.sequence == job.records.size(), "sequences have no gaps",
+          absl::StrCat(At(id, record.sequence), " is number ", job.records.size(), " on disk"));
+  for (size_t i = 0; i + 1 < job.records.size(); ++i) {
+    Require(!std::holds_alternative<JobEnded>(job.records[i].what),
+            "a job has one terminal record and nothing after it",
+            absl::StrCat(At(id, record.sequence), " comes after the end"));
+  }
+  const auto* finished = std::get_if<TaskFinished>(&record.what);
+  if (finished == nullptr) return;
+  for (size_t i = 0; i + 1 < job.records.size(); ++i) {
+    const auto* earlier = std::get_if<TaskFinished>(&job.records[i].what);
+    Require(earlier == nullptr || earlier->result.task != finished->result.task,
+            "a task finishes once", At(id, record.sequence));
+  }
+}
+
+void Auditor::CheckResult(const JobId& id, const TaskResult& result) {
+  const std::string where = absl::StrCat("job ", id.value(), ", task ", result.task);
+  Require(result.attempts > 0, "a task that finished was tried", where);
+  if (result.state != TaskState::kSucceeded) return;
+  const uint64_t nonce = NonceOf(result.completion);
+  const auto answer = answers_.find(nonce);
+  if (answer == answers_.end()) return Fail("every result is a provider's answer", where);
+  Require(answer->second.ref.job == id && answer->second.ref.task == result.task,
+          "a result goes to the task that asked for it",
+          absl::StrCat(where, " got that of ", Name(answer->second.ref)));
+  Require(answer->second.completion == result.completion, "results are stored unchanged", where);
+  Require(durable_results_.emplace(nonce, id).second, "no result is taken twice", where);
+}
+
+void Auditor::CheckEnd(const JobId& id, const DiskJob& job, const JobEnded& end) {
+  const std::vector<AuditedTask> tasks = Unroll(job.spec);
+  const auto aggregator = static_cast<uint32_t>(tasks.size()) - 1;
+  bool answered = false;
+  for (const Record& record : job.records) {
+    const auto* finished = std::get_if<TaskFinished>(&record.what);
+    if (finished == nullptr || finished->result.state != TaskState::kSucceeded) continue;
+    answered = answered || finished->result.task == aggregator;
+    const auto answer = answers_.find(NonceOf(finished->result.completion));
+    if (answer == answers_.end()) continue;  // reported when it was stored
+    const std::string wrong =
+        CheckCall(job.spec, job.records, finished->result.task, *answer->second.call);
+    Require(wrong.empty(), "prompts hold exactly the accepted answers of the stage before",
+            absl::StrCat("job ", id.value(), ", task ", finished->result.task, ": ", wrong));
+  }
+  Require((end.state == JobState::kSucceeded) == answered,
+          "a job succeeds when its aggregator does", absl::StrCat("job ", id.value()));
+  Require(end.state != JobState::kCancelled || cancelled_.contains(id),
+          "only who is asked to cancel does", absl::StrCat("job ", id.value()));
+  const absl::Time deadline =
+      job.records.front().time + job.spec.deadline.value_or(absl::Minutes(10));
+  Require(end.error.code != ErrorCode::kDeadlineExceeded || end.state != JobState::kFailed ||
+              job.records.back().time >= deadline || answered,
+          "no job ends by its deadline before it", absl::StrCat("job ", id.value()));
+}
+
+// Sums of what was accepted, added up here once more.
+void Auditor::CheckSums(const JobId& id, const DiskJob& job, const JobEnded& end) {
+  const std::vector<AuditedTask> tasks = Unroll(job.spec);
+  std::map<uint32_t, absl::Duration> longest;
+  uint64_t tokens = 0;
+  uint32_t attempts = 0;
+  for (const Record& record : job.records) {
+    const auto* finished = std::get_if<TaskFinished>(&record.what);
+    if (finished == nullptr) continue;
+    attempts += finished->result.attempts;
+    tokens += finished->result.wasted.total_tokens;
+    if (finished->result.state != TaskState::kSucceeded) continue;
+    tokens += finished->result.completion.usage.total_tokens;
+    absl::Duration& stage = longest[tasks[finished->result.task].stage];
+    stage = std::max(stage, finished->result.run);
+  }
+  absl::Duration path;
+  for (const auto& [stage, run] : longest) path += run;
+  Require(path == end.critical_path, "the critical path is the sum of the longest accepted runs",
+          absl::StrCat("job ", id.value()));
+  Require(end.usage.tokens.total_tokens >= tokens && end.usage.upstream_calls >= attempts,
+          "a job's usage holds that of its tasks", absl::StrCat("job ", id.value()));
+}
+
+void Auditor::CheckOnDisk(const JobId& id, const Record& record, absl::string_view rule) {
+  const auto job = disk_->jobs.find(id);
+  const bool there = job != disk_->jobs.end() && record.sequence >= 1 &&
+                     record.sequence <= job->second.records.size() &&
+                     job->second.records[record.sequence - 1] == record;
+  Require(there, rule, At(id, record.sequence));
+}
+
+// ------------------------------------------------------------------------------------------------
+// Clients
+
+void Auditor::Acknowledged(const std::string& key, const JobId& id) {
+  Require(disk_->jobs.contains(id), "an acknowledged job is on disk",
+          absl::StrCat("job ", id.value()));
+  const auto [it, first] = acknowledged_.emplace(key, id);
+  Require(first || it->second == id, "one idempotency key makes one job",
+          absl::StrCat(key, " gave ", it->second.value(), " and ", id.value()));
+}
+
+void Auditor::EndReported(const JobId& id) {
+  const auto job = disk_->jobs.find(id);
+  Require(job != disk_->jobs.end() && job->second.terminal(), "an end is stored, then reported",
+          absl::StrCat("job ", id.value()));
+}
+
+void Auditor::Published(const JobId& id, const Record& record) {
+  CheckOnDisk(id, record, "what is published is on disk");
+  published_[id].emplace(record.sequence, record);
+}
+
+void Auditor::Received(const JobId& id, uint64_t last_seen, const Record& record) {
+  Require(record.sequence == last_seen + 1, "watchers see every record once and in order",
+          absl::StrCat(At(id, record.sequence), " after ", last_seen));
+  CheckOnDisk(id, record, "what a watcher was shown is never contradicted");
+}
+
+void Auditor::CheckAcknowledgedJobsEnded() {
+  for (const auto& [key, id] : acknowledged_) {
+    const auto job = disk_->jobs.find(id);
+    if (job == disk_->jobs.end()) {
+      Fail("no acknowledged job is lost", absl::StrCat("job ", id.value()));
+      continue;
+    }
+    Require(job->second.terminal(), "every job ends once faults have stopped",
+            absl::StrCat("job ", id.value(), " has ", job->second.records.size(), " records"));
+  }
+  for (const auto& [id, records] : published_) {
+    for (const auto& [sequence, record] : records) {
+      CheckOnDisk(id, record, "what is published is never contradicted");
+    }
+  }
+  std::map<std::string, JobId> keys;
+  for (const auto& [id, job] : disk_->jobs) {
+    Require(job.key.empty() || keys.emplace(job.key, id).second,
+            "one idempotency key makes one job", absl::StrCat("job ", id.value()));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// The coordinator
+
+void Auditor::Emitted(const Record& record) {
+  const auto* finished = std::get_if<TaskFinished>(&record.what);
+  if (finished == nullptr || finished->result.state != TaskState::kSucceeded) return;
+  emitted_results_.insert(NonceOf(finished->result.completion));
+}
+
+void Auditor::CoordinatorLost() {
+  emitted_results_.clear();
+  streams_.clear();
+}
+
+void Auditor::Connected(uint64_t stream, const WorkerId& worker, uint32_t slots) {
+  streams_[stream] = {worker, slots, {}};
+}
+
+void Auditor::SlotsChanged(uint64_t stream, uint32_t slots) {
+  if (const auto it = streams_.find(stream); it != streams_.end()) it->second.slots = slots;
+}
+
+void Auditor::Dispatched(uint64_t stream, const AttemptRef& ref) {
+  StreamCount& count = streams_[stream];
+  Require(count.running.size() < count.slots, "no attempt is dispatched beyond a worker's slots",
+          absl::StrCat(Name(ref), " to ", count.worker.value(), ", which runs ",
+                       count.running.size(), " of ", count.slots));
+  Require(count.running.insert(ref).second, "an attempt is dispatched once", Name(ref));
+}
+
+void Auditor::Adopted(uint64_t stream, const AttemptRef& ref) {
+  for (const auto& [id, count] : streams_) {
+    Require(!count.running.contains(ref), "an attempt runs in one place", Name(ref));
+  }
+  streams_[stream].running.insert(ref);
+}
+
+void Auditor::Ended(uint64_t stream, const AttemptRef& ref) {
+  if (const auto it = streams_.find(stream); it != streams_.end()) it->second.running.erase(ref);
+}
+
+void Auditor::Disconnected(uint64_t stream) { streams_.erase(stream); }
+
+void Auditor::AttemptFailed(const AttemptRef& ref, uint64_t epoch, ErrorCode code) {
+  Tries& tries = tries_[{epoch, ref.job, ref.task}];
+  if (code == ErrorCode::kWorkerLost) {
+    Require(++tries.losses <= limits_.worker_losses_max + 1, "losses have a limit", Name(ref));
+  } else if (code == ErrorCode::kQuotaExceeded || code == ErrorCode::kQueueExceeded) {
+    Require(++tries.refusals <= limits_.refusals_max + 1, "refusals have a limit", Name(ref));
+  } else {
+    Require(++tries.failures <= limits_.attempts_max, "attempts have a limit", Name(ref));
+  }
+}
+
+void Auditor::Answered(uint64_t nonce, const AttemptRef& ref, std::shared_ptr<const Call> call,
+                       const Completion& completion) {
+  answers_[nonce] = {ref, std::move(call), completion};
+}
+
+void Auditor::CheckNoneIsOver(const std::vector<AttemptRef>& running) {
+  for (const AttemptRef& ref : running) {
+    const auto ended = ended_.find(ref.job);
+    Require(ended == ended_.end() || queue_.now() < ended->second + absl::Seconds(10),
+            "no call goes on after its job's end", Name(ref));
+  }
+}
+
+void Auditor::Forgotten(const Event& finished) {
+  const auto* succeeded = std::get_if<AttemptSucceeded>(&finished);
+  if (succeeded == nullptr) return;
+  const uint64_t nonce = NonceOf(succeeded->completion);
+  Require(!emitted_results_.contains(nonce) || durable_results_.contains(nonce),
+          "a worker keeps a taken result until it is durable", Name(succeeded->ref));
+}
+
+}  // namespace moa::sim

@@ -1,0 +1,108 @@
+#include "tests/sim/prompt_audit.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace moa::sim {
+namespace {
+
+std::string Message1(const Message& message) {
+  return absl::StrCat(static_cast<int>(message.role), ":", message.content.view());
+}
+
+// "[Answer 1]\n…\n\n[Answer 2]\n…" of the accepted answers of `stage`, in the order of its tasks.
+std::string ExpectedAnswers(const std::vector<AuditedTask>& tasks,
+                            const std::vector<Record>& records, uint32_t stage) {
+  std::string list;
+  int number = 0;
+  for (uint32_t task = 0; task < tasks.size(); ++task) {
+    if (tasks[task].stage != stage) continue;
+    for (const Record& record : records) {
+      const auto* finished = std::get_if<TaskFinished>(&record.what);
+      if (finished == nullptr || finished->result.task != task ||
+          finished->result.state != TaskState::kSucceeded) {
+        continue;
+      }
+      ++number;
+      absl::StrAppend(&list, number == 1 ? "" : "\n\n", "[Answer ", number, "]\n",
+                      finished->result.completion.content.view());
+    }
+  }
+  return list;
+}
+
+// The message that carries the answers: these once, and around them words that hold none of any.
+std::string CheckTrailing(const Message& message, const std::string& answers) {
+  const absl::string_view text = message.content.view();
+  const size_t at = text.find(answers);
+  if (message.role != Role::kUser) return "the answers do not come in a user message";
+  if (at == absl::string_view::npos) {
+    return absl::StrCat("the answers are not those on record; expected\n", answers, "\nin\n", text);
+  }
+  const std::string around = absl::StrCat(text.substr(0, at), text.substr(at + answers.size()));
+  if (absl::StrContains(around, "<ans:") || absl::StrContains(around, "[Answer")) {
+    return absl::StrCat("more than the accepted answers: ", text);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<AuditedTask> Unroll(const JobSpec& spec) {
+  std::vector<AuditedTask> tasks;
+  uint32_t stage = 0;
+  for (const Layer& layer : spec.moa.layers) {
+    for (uint32_t round = 0; round < layer.cycles; ++round, ++stage) {
+      for (const Agent& agent : layer.agents) {
+        for (uint32_t sample = 0; sample < agent.samples; ++sample) {
+          tasks.push_back({stage, sample, &agent});
+        }
+      }
+    }
+  }
+  tasks.push_back({stage, 0, &spec.moa.aggregator});
+  return tasks;
+}
+
+std::string CheckCall(const JobSpec& spec, const std::vector<Record>& records, uint32_t task,
+                      const Call& call) {
+  const std::vector<AuditedTask> tasks = Unroll(spec);
+  if (task >= tasks.size()) return "no such task";
+  const AuditedTask& audited = tasks[task];
+  const Agent& agent = *audited.agent;
+  if (call.model != agent.model) return absl::StrCat("model ", call.model);
+  const bool aggregator = task + 1 == tasks.size();
+  if (call.with_tools != (aggregator && !spec.tools.empty())) return "wrong tools";
+  if (agent.seed.has_value() && call.seed != *agent.seed + audited.sample) return "wrong seed";
+  const std::string answers =
+      audited.stage == 0 ? "" : ExpectedAnswers(tasks, records, audited.stage - 1);
+
+  std::vector<std::string> expected;
+  const std::string system(agent.system_prompt.view());
+  const bool in_place = absl::StrContains(system, "{helper_response}");
+  const std::string substituted =
+      in_place ? absl::StrReplaceAll(system, {{"{helper_response}", answers}}) : system;
+  if (!substituted.empty()) {
+    expected.push_back(Message1({.role = Role::kSystem, .content = Text(substituted)}));
+  }
+  for (const Message& message : spec.messages) expected.push_back(Message1(message));
+  const bool trailing = !in_place && !answers.empty();
+  if (call.messages.size() != expected.size() + (trailing ? 1 : 0)) {
+    return absl::StrCat(call.messages.size(), " messages, expected ",
+                        expected.size() + (trailing ? 1 : 0));
+  }
+  for (size_t i = 0; i < call.messages.size(); ++i) {
+    if (absl::StrContains(call.messages[i].content.view(), kErrorMark)) {
+      return absl::StrCat("an error text in message ", i + 1);
+    }
+    if (i == expected.size()) return CheckTrailing(call.messages[i], answers);
+    if (Message1(call.messages[i]) != expected[i]) {
+      return absl::StrCat("message ", i + 1, " is\n", call.messages[i].content.view(),
+                          "\nexpected\n", expected[i]);
+    }
+  }
+  return "";
+}
+
+}  // namespace moa::sim

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "tests/sim/sim_coordinator.h"
+#include "tests/sim/world.h"
+
+namespace moa::sim {
+namespace {
+
+// As in coordinator/runtime/coordinator.h.
+constexpr absl::Duration kReconnectGrace = absl::Milliseconds(500);
+
+}  // namespace
+
+SimCoordinator::Session* SimCoordinator::SessionOf(const WorkerId& worker) {
+  const auto it = workers_.find(worker);
+  return it == workers_.end() ? nullptr : &sessions_.at(it->second);
+}
+
+void SimCoordinator::Accept(const std::shared_ptr<Stream>& stream) {
+  const uint64_t id = stream->id();
+  sessions_[id].stream = stream;
+  stream->Attach(
+      {.received = [this, id](ToCoordinator message) { OnMessage(id, std::move(message)); },
+       .broken =
+           [this, id] {
+             const auto it = sessions_.find(id);
+             if (it == sessions_.end()) return;
+             if (!it->second.worker.empty()) WorkerLeft(it->second.worker, id);
+             sessions_.erase(id);
+             Touch();
+           }});
+}
+
+void SimCoordinator::OnMessage(uint64_t id, ToCoordinator message) {
+  Touch();
+  if (auto* hello = std::get_if<Hello>(&message)) return OnHello(id, std::move(*hello));
+  const WorkerId worker = sessions_.at(id).worker;
+  const auto current = workers_.find(worker);
+  const bool replaced = current == workers_.end() || current->second != id;
+  if (const auto* status = std::get_if<Status>(&message)) {
+    if (replaced) return;
+    WorkerCapacity capacity;
+    capacity.slots = status->slots;
+    capacity.models = status->models;
+    capacity.draining = status->draining;
+    scheduler_.SetWorker(worker, std::move(capacity));
+    world_.auditor.SlotsChanged(id, status->draining ? 0 : status->slots);
+    return;
+  }
+  // The new stream's Hello has told it all, and its answer is for the new stream.
+  if (replaced && world_.bug != Bug::kHearReplacedStream) return;
+  const Event& event = std::get<Finished>(message).event;
+  if (world_.bug == Bug::kDropResult && world_.Fault(3)) return;
+  world_.auditor.Ended(id, RefOf(event));
+  AttemptEnded(worker, event);
+}
+
+void SimCoordinator::OnHello(uint64_t id, Hello hello) {
+  const WorkerId worker = hello.id;
+  if (const auto earlier = workers_.find(worker); earlier != workers_.end()) {
+    // It noticed the break before we did.
+    const uint64_t replaced = earlier->second;
+    WorkerLeft(worker, replaced);
+  }
+  sessions_.at(id).worker = worker;
+  WorkerCapacity capacity;
+  capacity.slots = hello.slots;
+  capacity.models = hello.models;
+  capacity.draining = hello.draining;
+  scheduler_.SetWorker(worker, std::move(capacity));
+  workers_[worker] = id;
+  world_.auditor.Connected(id, worker, hello.draining ? 0 : hello.slots);
+  Welcome welcome;
+  std::vector<Event> ends;
+  for (const Held& held : hello.held) {
+    const bool taken = TakeHeld(worker, held);
+    world_.trace("held ", Name(held.ref), taken ? " is kept" : " is dropped");
+    if (!taken) continue;
+    welcome.keep.push_back(held.ref);
+    if (held.finished) ends.push_back(*held.finished);
+  }
+  sessions_.at(id).pending.push_back(std::move(welcome));
+  for (const Event& end : ends) {
+    // A result on its way to the disk was taken before.
+    if (scheduler_.WorkerOf(RefOf(end)) == nullptr) continue;
+    world_.auditor.Ended(id, RefOf(end));
+    AttemptEnded(worker, end);
+  }
+}
+
+bool SimCoordinator::TakeHeld(const WorkerId& worker, const Held& held) {
+  LiveJob* job = FindJob(held.ref.job);
+  if (job == nullptr || held.ref.task >= job->plan->tasks.size()) return false;
+  const bool on_its_way =
+      std::any_of(job->unstored.begin(), job->unstored.end(), [&](const Unstored& unstored) {
+        return unstored.result && unstored.result->second == held.ref;
+      });
+  if (on_its_way && world_.bug != Bug::kDropHeldUndurable) return true;
+  const JobMachine::Task& task = job->machine.task(held.ref.task);
+  if (task.state != TaskState::kQueued) return false;
+  if (BuildCall(*job, held.ref.task)->Hash() != held.input_hash &&
+      world_.bug != Bug::kAdoptWrongInput) {
+    return false;
+  }
+  Apply(*job, AttemptAdopted{.ref = held.ref, .worker = worker.value()}, absl::InfinitePast());
+  if (task.state != TaskState::kRunning || task.current != held.ref) return false;
+  scheduler_.Adopt(held.ref, job->plan->spec.tenant, worker);
+  world_.auditor.Adopted(workers_.at(worker), held.ref);
+  return true;
+}
+
+void SimCoordinator::WorkerLeft(const WorkerId& worker, uint64_t session) {
+  const auto it = workers_.find(worker);
+  if (it == workers_.end() || it->second != session) return;
+  const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(worker);
+  workers_.erase(it);
+  world_.auditor.Disconnected(session);
+  world_.trace("worker ", worker.value(), " left, ", lost.size(), " attempts lost");
+  for (const AttemptRef& ref : lost) {
+    LiveJob* job = FindJob(ref.job);
+    if (job == nullptr) continue;
+    Apply(*job,
+          AttemptFailed{.ref = ref,
+                        .error = {.code = ErrorCode::kWorkerLost, .message = "ERR! worker lost"},
+                        .retryable = true},
+          Now() + kReconnectGrace);
+  }
+}
+
+void SimCoordinator::AttemptEnded(const WorkerId& worker, const Event& event) {
+  const AttemptRef ref = RefOf(event);
+  Session* session = SessionOf(worker);
+  if (session == nullptr) return;
+  const WorkerId* where = scheduler_.WorkerOf(ref);
+  if (where == nullptr || *where != worker) {
+    session->forgotten.push_back(ref);
+    return;
+  }
+  LiveJob* job = FindJob(ref.job);
+  if (job != nullptr || world_.bug != Bug::kLeakSlot) scheduler_.Finish(ref);
+  if (job == nullptr) {
+    session->forgotten.push_back(ref);
+    return;
+  }
+  if (world_.bug == Bug::kForgetBeforeDurable) session->forgotten.push_back(ref);
+  job->ending = {worker, ref};
+  Apply(*job, event, absl::InfinitePast());
+  // No record came of it (a retry follows, or it was stale): nothing to wait for.
+  if (job->ending) session->forgotten.push_back(ref);
+  job->ending.reset();
+}
+
+void SimCoordinator::Dispatch(const Assignment& assignment) {
+  const AttemptRef& ref = assignment.ref;
+  LiveJob* job = FindJob(ref.job);
+  MOA_CHECK(job != nullptr);
+  Apply(*job, AttemptDispatched{.ref = ref, .worker = assignment.worker.value()},
+        absl::InfinitePast());
+  // The deadline may have passed since the round began: the job is over, nothing is to be sent.
+  if (job->machine.ended()) {
+    world_.auditor.Require(world_.bug != Bug::kDispatchAfterDeadline,
+                           "a job that has ended makes no call", Name(ref));
+    scheduler_.Finish(ref);
+    return;
+  }
+  const uint64_t session = workers_.at(assignment.worker);
+  world_.auditor.Dispatched(session, ref);
+  const std::shared_ptr<const Call> call = BuildCall(*job, ref.task);
+  world_.trace("dispatch ", Name(ref), " to ", assignment.worker.value());
+  sessions_.at(session).pending.push_back(
+      RunTask{.ref = ref,
+              .input_hash = call->Hash(),
+              .call = call,
+              .timeout = std::max(job->machine.accepted_at() + job->plan->deadline - Now(),
+                                  absl::Microseconds(1))});
+}
+
+std::shared_ptr<const Call> SimCoordinator::BuildCall(const LiveJob& job, uint32_t task) const {
+  Call call = Call::From(job.machine.Input(task));
+  if (world_.bug == Bug::kForgetReference) {
+    Message& last = call.messages.back();
+    const size_t at = last.content.view().rfind("\n\n[Answer ");
+    if (at != absl::string_view::npos) last.content = Text(last.content.view().substr(0, at));
+  }
+  return std::make_shared<const Call>(std::move(call));
+}
+
+// What the machines think is running is what the scheduler has slots taken for.
+void SimCoordinator::CheckConsistency() {
+  scheduler_.CheckInvariants();
+  for (const auto& [id, job] : jobs_) {
+    if (job->machine.ended()) continue;
+    for (uint32_t i = 0; i < job->plan->tasks.size(); ++i) {
+      const JobMachine::Task& task = job->machine.task(i);
+      if (task.state != TaskState::kRunning) continue;
+      world_.auditor.Require(scheduler_.WorkerOf(task.current) != nullptr,
+                             "a running attempt has a slot", Name(task.current));
+    }
+  }
+}
+
+}  // namespace moa::sim
