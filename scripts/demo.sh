@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # demo.sh demo|up: a cluster on this machine (one coordinator, two workers and, without an API key, the
 # simulator), every port chosen by the kernel. `demo` runs two jobs in it and stops it; `up` leaves it
-# running until Ctrl-C. The programs must be built. State and logs: build/demo/.
+# running until Ctrl-C. The programs must be built. State and logs: build/demo/. Tests set MOA_BIN_DIR and
+# MOA_DEMO_DIR to use others.
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 . "$root/scripts/common.sh"
-bin=$root/build/release/bin
-run=$root/build/demo
+bin=${MOA_BIN_DIR:-$root/build/release/bin}
+run=${MOA_DEMO_DIR:-$root/build/demo}
 mode=$1
 
 names=()          # in the order of their start
@@ -17,6 +18,7 @@ declare -A pids=()
 start() {
   local name=$1
   shift
+  : >"$run/$name.log"
   setsid setpriv --pdeathsig TERM -- "$bin/$1" "${@:2}" >"$run/$name.out" 2>"$run/$name.log" &
   names+=("$name")
   pids[$name]=$!
@@ -112,7 +114,7 @@ wait_for_workers() {
     for name in "${names[@]}"; do
       kill -0 "${pids[$name]}" 2>/dev/null || die "$name ended early: $(tail -n 5 "$run/$name.log")"
     done
-    ((SECONDS < deadline)) || die "the workers did not connect; see build/demo/*.log"
+    ((SECONDS < deadline)) || die "the workers did not connect; see $run/*.log"
     sleep 0.02
   done
 }
@@ -138,10 +140,10 @@ The cluster runs until Ctrl-C. In another terminal:
   build/release/bin/moactl submit --watch --preset moa --prompt "Why is the sky blue?"
   build/release/bin/moactl submit --watch -f docs/examples/workshop.yaml
   curl http://$(address coordinator metrics)/metrics
-Logs: build/demo/*.log
+Logs: $run/*.log
 TEXT
   wait -n "${pids[@]}" || true
-  die "a program ended by itself; see build/demo/*.log"
+  die "a program ended by itself; see $run/*.log"
 fi
 run_job "The workshop's job: three agents, two cycles, a main model" -f "$root/docs/examples/workshop.yaml"
 run_job "The preset 'moa': four agents and an aggregator" --preset moa \
