@@ -100,10 +100,12 @@ TEST_F(CoordinatorCrashTest, FinishedTasksAreNotCalledAgainWhenTheWorkerDiesToo)
 
 // Many jobs, the coordinator killed again and again: each acknowledged job ends once, none is lost.
 TEST_F(CoordinatorCrashTest, EveryAcknowledgedJobEndsThroughRepeatedCrashes) {
-  cluster_.StartAll(2, {"--time-scale", "1"});
+  constexpr int kCrashes = 4;
+  constexpr int kWorkers = 2;
+  cluster_.StartAll(kWorkers, {"--time-scale", "1"});
   const std::string file = cluster_.JobFile("a.yaml", kWorkshopJob);
   std::vector<std::string> ids;
-  for (int crash = 0; crash < 4; ++crash) {
+  for (int crash = 0; crash < kCrashes; ++crash) {
     for (int i = 0; i < 4; ++i) {
       ids.push_back(cluster_.Submit(file, {"--prompt", absl::StrCat("Question ", ids.size())}));
     }
@@ -112,7 +114,11 @@ TEST_F(CoordinatorCrashTest, EveryAcknowledgedJobEndsThroughRepeatedCrashes) {
   }
   for (const std::string& id : ids)
     ExpectWholeWorkshopJob(cluster_.WaitForEnd(id, absl::Seconds(60)));
-  EXPECT_EQ(cluster_.UpstreamCalls(), static_cast<int64_t>(7 * ids.size()));
+  // A stage that was begun in the milliseconds before a crash, on results that were not on disk
+  // yet, may be begun anew: at most three calls of it for each crash and worker.
+  const auto needed = static_cast<int64_t>(7 * ids.size());
+  EXPECT_GE(cluster_.UpstreamCalls(), needed);
+  EXPECT_LE(cluster_.UpstreamCalls(), needed + 3 * kCrashes * kWorkers);
 }
 
 // A watcher reconnects over a restart and sees the job's end.
