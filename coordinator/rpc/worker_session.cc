@@ -109,11 +109,13 @@ void WorkerSession::OnTick(absl::Time now) {
 v1::CoordinatorMessage& WorkerSession::Add() { return pending_.emplace_back(); }
 
 void WorkerSession::Welcome(const std::vector<AttemptRef>& keep) {
-  v1::Welcome* welcome = Add().mutable_welcome();
+  v1::CoordinatorMessage message;
+  v1::Welcome* welcome = message.mutable_welcome();
   welcome->set_coordinator_id(coordinator_id_);
   welcome->set_silence_limit_us(
       static_cast<uint64_t>(absl::ToInt64Microseconds(kSilenceLimit)));
   for (const AttemptRef& ref : keep) RefToProto(ref, welcome->add_keep());
+  pending_.insert(pending_.begin(), std::move(message));
 }
 
 uint64_t WorkerSession::ContextKey(const JobId& job, const SharedContext& context) {

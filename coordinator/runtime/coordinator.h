@@ -165,7 +165,7 @@ class Coordinator {
   void CheckDrained() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
 
   // Workers (coordinator_workers.cc)
-  bool TakeHeld(const WorkerId& id, HeldAttempt held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  bool TakeHeld(const WorkerId& id, const HeldAttempt& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   WorkerLink* LinkOf(const WorkerId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Announce(const std::vector<std::string>& models);
 

@@ -19,6 +19,10 @@ StoredState ToStored(JobState state) {
 static_assert(static_cast<int>(JobState::kCancelled) + 1 ==
               static_cast<int>(StoredState::kCancelled));
 
+// The job itself ends at its deadline and closes its calls; the worker's own limit is for when nobody is
+// there to do so, and must not come first.
+constexpr absl::Duration kBackstop = absl::Seconds(2);
+
 }  // namespace
 
 LiveJob* Coordinator::FindJob(const JobId& id) {
@@ -241,7 +245,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
                     .input = &input,
                     .spec = &job->plan->spec,
                     .input_hash = job->hasher.Hash(input, job->plan->spec),
-                    .timeout = job->machine.accepted_at() + job->plan->deadline - now,
+                    .timeout = job->machine.accepted_at() + job->plan->deadline - now + kBackstop,
                     .stream = options_.stream_always || job->progress_watches > 0,
                     .stream_deltas = job->progress_watches > 0});
   PublishStarted(*job, assignment.ref.task);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -30,27 +31,27 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
                                {"version", hello.version}});
   workers_[id] = {.info = {.hello = std::move(hello), .used = 0, .connected = Loop::Now()},
                   .link = link};
+  // In plan order and results first: an attempt of a later layer answers the results of the one before.
+  std::sort(held.begin(), held.end(), [](const HeldAttempt& a, const HeldAttempt& b) {
+    return std::make_pair(!a.finished, a.ref) < std::make_pair(!b.finished, b.ref);
+  });
   std::vector<AttemptRef> keep;
-  std::vector<Event> ends;
   for (HeldAttempt& attempt : held) {
-    const AttemptRef ref = attempt.ref;
-    std::optional<Event> finished = std::exchange(attempt.finished, std::nullopt);
-    if (!TakeHeld(id, std::move(attempt))) continue;
-    keep.push_back(ref);
-    if (finished) ends.push_back(*std::move(finished));
+    if (!TakeHeld(id, attempt)) continue;
+    keep.push_back(attempt.ref);
+    if (attempt.finished) AttemptEnded(id, *std::move(attempt.finished));
   }
   link->Welcome(keep);
   for (const AttemptRef& ref : keep) {
     LiveJob* job = FindJob(ref.job);
-    if (job->progress_watches == 0) continue;
+    if (job == nullptr || job->progress_watches == 0 || scheduler_.WorkerOf(ref) == nullptr) continue;
     link->StreamDeltas(ref, true);  // a new stream forwards nothing until it is asked
     PublishStarted(*job, ref.task);
   }
-  for (Event& end : ends) AttemptEnded(id, std::move(end));
 }
 
 // Whether the attempt's call is the one that the job wants made now; it then runs on this worker.
-bool Coordinator::TakeHeld(const WorkerId& id, HeldAttempt held) {
+bool Coordinator::TakeHeld(const WorkerId& id, const HeldAttempt& held) {
   LiveJob* job = FindJob(held.ref.job);
   if (job == nullptr || held.ref.task >= job->plan->tasks.size()) return false;
   const JobMachine::Task& task = job->machine.task(held.ref.task);

@@ -48,6 +48,7 @@ class WorkerLink {
  public:
   virtual ~WorkerLink() = default;
 
+  // The stream's first message, whatever was asked of the link before.
   virtual void Welcome(const std::vector<AttemptRef>& keep) = 0;
   virtual void Run(const RunCommand& command) = 0;
   virtual void Cancel(const AttemptRef& ref) = 0;

@@ -139,7 +139,10 @@ void Session::LoseConnection(absl::string_view why) {
 
 void Session::Handle(v1::CoordinatorMessage& message) {
   using Kind = v1::CoordinatorMessage::KindCase;
-  if (!welcomed_ && message.kind_case() != Kind::kWelcome) return;
+  // A batch may begin with the Welcome; its messages are looked at one by one.
+  const bool may_come_first =
+      message.kind_case() == Kind::kWelcome || message.kind_case() == Kind::kBatch;
+  if (!welcomed_ && !may_come_first) return;
   switch (message.kind_case()) {
     case Kind::kWelcome:
       if (!welcomed_) HandleWelcome(message.welcome());

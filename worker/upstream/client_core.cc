@@ -142,7 +142,8 @@ void UpstreamClient::Core::Launch(TransferPtr transfer, const absl::Status& send
   }
   ArmSweep(started.Deadline());
   CollectFinished();
-  if (!ended_.empty()) DeliverSoon();
+  // The reply, or its first bytes, can be there already.
+  if (!ended_.empty() || !shared_.delta_queue.empty()) DeliverSoon();
 }
 
 bool UpstreamClient::Core::Cancel(CallId id) {
