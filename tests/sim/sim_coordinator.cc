@@ -10,7 +10,7 @@
 namespace moa::sim {
 namespace {
 
-// As in coordinator/runtime/coordinator.h.
+// As in coordinator/runtime.
 constexpr absl::Duration kAdoptionGrace = absl::Milliseconds(1500);
 
 uint64_t HashJob(const JobSpec& spec) {

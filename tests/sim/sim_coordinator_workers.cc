@@ -9,8 +9,9 @@
 namespace moa::sim {
 namespace {
 
-// As in coordinator/runtime/coordinator.h.
+// As in coordinator/runtime.
 constexpr absl::Duration kReconnectGrace = absl::Milliseconds(500);
+constexpr absl::Duration kBackstop = absl::Seconds(2);
 
 }  // namespace
 
@@ -64,6 +65,8 @@ void SimCoordinator::OnHello(uint64_t id, Hello hello) {
     // It noticed the break before we did.
     const uint64_t replaced = earlier->second;
     WorkerLeft(worker, replaced);
+    // Also when it is the older stream whose Hello came late: the worker then dials once more.
+    sessions_.at(replaced).stream->Break();
   }
   sessions_.at(id).worker = worker;
   WorkerCapacity capacity;
@@ -73,22 +76,22 @@ void SimCoordinator::OnHello(uint64_t id, Hello hello) {
   scheduler_.SetWorker(worker, std::move(capacity));
   workers_[worker] = id;
   world_.auditor.Connected(id, worker, hello.draining ? 0 : hello.slots);
+  // Results first and in plan order: an attempt of a later layer answers those of the one before.
+  std::sort(hello.held.begin(), hello.held.end(), [](const Held& a, const Held& b) {
+    return std::make_pair(!a.finished, a.ref) < std::make_pair(!b.finished, b.ref);
+  });
   Welcome welcome;
-  std::vector<Event> ends;
   for (const Held& held : hello.held) {
     const bool taken = TakeHeld(worker, held);
     world_.trace("held ", Name(held.ref), taken ? " is kept" : " is dropped");
     if (!taken) continue;
     welcome.keep.push_back(held.ref);
-    if (held.finished) ends.push_back(*held.finished);
+    // A result on its way to the disk was taken before.
+    if (!held.finished || scheduler_.WorkerOf(held.ref) == nullptr) continue;
+    world_.auditor.Ended(id, held.ref);
+    AttemptEnded(worker, *held.finished);
   }
   sessions_.at(id).pending.push_back(std::move(welcome));
-  for (const Event& end : ends) {
-    // A result on its way to the disk was taken before.
-    if (scheduler_.WorkerOf(RefOf(end)) == nullptr) continue;
-    world_.auditor.Ended(id, RefOf(end));
-    AttemptEnded(worker, end);
-  }
 }
 
 bool SimCoordinator::TakeHeld(const WorkerId& worker, const Held& held) {
@@ -170,12 +173,12 @@ void SimCoordinator::Dispatch(const Assignment& assignment) {
   world_.auditor.Dispatched(session, ref);
   const std::shared_ptr<const Call> call = BuildCall(*job, ref.task);
   world_.trace("dispatch ", Name(ref), " to ", assignment.worker.value());
-  sessions_.at(session).pending.push_back(
-      RunTask{.ref = ref,
-              .input_hash = call->Hash(),
-              .call = call,
-              .timeout = std::max(job->machine.accepted_at() + job->plan->deadline - Now(),
-                                  absl::Microseconds(1))});
+  sessions_.at(session).pending.push_back(RunTask{
+      .ref = ref,
+      .input_hash = call->Hash(),
+      .call = call,
+      .timeout = std::max(job->machine.accepted_at() + job->plan->deadline - Now() + kBackstop,
+                          absl::Microseconds(1))});
 }
 
 std::shared_ptr<const Call> SimCoordinator::BuildCall(const LiveJob& job, uint32_t task) const {

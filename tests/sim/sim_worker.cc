@@ -104,6 +104,15 @@ std::vector<AttemptRef> SimWorker::Running() const {
   return running;
 }
 
+std::string SimWorker::Holds() const {
+  std::string holds;
+  for (const auto& [ref, entry] : entries_) {
+    absl::StrAppend(&holds, name_, entry.finished ? " holds the result of " : " runs ", Name(ref),
+                    "; ");
+  }
+  return holds;
+}
+
 void SimWorker::ConnectLater() {
   const absl::Duration pause =
       world_.random.Between(absl::Milliseconds(50), absl::Milliseconds(1000));

@@ -50,7 +50,8 @@ class SimWorker {
   bool draining() const { return draining_; }
   const Shape& shape() const { return shape_; }
   uint32_t running() const;
-  size_t held() const { return entries_.size(); }
+  // What it still holds, for people; "" when nothing.
+  std::string Holds() const;
   // What it runs, and since when it has been connected without a break.
   std::vector<AttemptRef> Running() const;
   absl::Time connected_since() const { return connected_since_; }

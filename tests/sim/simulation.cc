@@ -155,9 +155,7 @@ void Simulation::CheckEndedJobs() {
 
 std::string Simulation::Leftovers() const {
   std::string left = coordinator_->Leftovers();
-  for (const auto& worker : workers_) {
-    if (worker->held() > 0) absl::StrAppend(&left, "a worker holds ", worker->held(), "; ");
-  }
+  for (const auto& worker : workers_) left += worker->Holds();
   for (const auto& client : clients_) {
     if (!client->done()) absl::StrAppend(&left, client->key(), " waits; ");
   }
