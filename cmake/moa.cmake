@@ -30,6 +30,8 @@ function(moa_test NAME)
   add_executable(${NAME} ${ARG_SOURCES})
   target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${NAME} PRIVATE moa_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  # What is tested is optimised, the tests themselves need not be: half the time to compile.
+  target_compile_options(${NAME} PRIVATE -O0)
   target_compile_definitions(${NAME} PRIVATE MOA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     MOA_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

@@ -8,7 +8,6 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 option(MOA_TESTS "Build the tests" ON)
 option(MOA_GRPC "Build everything that needs gRPC (off for ThreadSanitizer)" ON)
 option(MOA_UNITY "Unity builds for our own libraries" OFF)
-option(MOA_PCH "Precompiled headers where they pay" ON)
 set(MOA_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 
 find_program(MOLD mold)
