@@ -48,7 +48,7 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
     case v1::WorkerMessage::kDelta: {
       v1::AttemptDelta* delta = message.mutable_delta();
       return coordinator_.AttemptDelta(
-          worker_, RefFromProto(delta->ref()),
+          worker_, this, RefFromProto(delta->ref()),
           {.content_offset = delta->content_offset(),
            .content = Text(std::move(*delta->mutable_content())),
            .reasoning_offset = delta->reasoning_offset(),
@@ -87,7 +87,7 @@ void WorkerSession::OnHello(v1::Hello* proto) {
 
 void WorkerSession::OnFinished(v1::AttemptFinished* finished) {
   coordinator_.loop().AssertHeld();
-  coordinator_.AttemptEnded(worker_, FinishedFromProto(finished));
+  coordinator_.AttemptEnded(worker_, this, FinishedFromProto(finished));
 }
 
 void WorkerSession::OnClosed() {

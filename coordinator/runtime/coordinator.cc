@@ -112,7 +112,7 @@ void Coordinator::Cancel(const JobId& id, std::string reason, JobCallback done) 
     if (job == nullptr) return ReadJob(id, std::move(done));
     job->when_ended.push_back(
         [done = std::move(done)](const JobMachine& machine) mutable { done(&machine); });
-    Apply(*job, CancelRequested{.reason = std::move(reason)}, absl::InfinitePast());
+    Apply(*job, CancelRequested{.reason = std::move(reason)}, {});
   });
 }
 
@@ -207,9 +207,10 @@ void Coordinator::AfterRound() {
   }
   for (auto& [id, entry] : workers_) entry.link->Flush();
 
+  // While draining nothing is dispatched, so what becomes ready is nobody's concern.
   const absl::Time next =
       std::min(timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first,
-               scheduler_.NextReady());
+               draining() ? absl::InfiniteFuture() : scheduler_.NextReady());
   if (!wake_up_ || wake_up_->first != next) {
     if (wake_up_) loop_.CancelTimer(wake_up_->second);
     wake_up_.reset();

@@ -121,10 +121,12 @@ class Coordinator {
                      std::vector<std::string> models, bool draining)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void WorkerLeft(const WorkerId& id, const WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  // `event` is AttemptSucceeded or AttemptFailed.
-  void AttemptEnded(const WorkerId& id, Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  void AttemptDelta(const WorkerId& id, const AttemptRef& ref, DeltaPiece piece)
+  // `event` is AttemptSucceeded or AttemptFailed. What comes on a stream that was replaced is not heard: the
+  // worker has said it again in its Hello.
+  void AttemptEnded(const WorkerId& id, const WorkerLink* link, Event event)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void AttemptDelta(const WorkerId& id, const WorkerLink* link, const AttemptRef& ref,
+                    DeltaPiece piece) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
 
  private:
   struct WorkerEntry {
@@ -134,7 +136,14 @@ class Coordinator {
   struct WatchEntry {
     JobId job;
     std::shared_ptr<WatchSink> sink;
+    uint64_t after_sequence = 0;
     bool progress = false;
+  };
+  // Keeps what is enqueued from being dispatched before a time, to leave a worker that may still hold the
+  // call the time to come back.
+  struct Hold {
+    absl::Time until = absl::InfinitePast();
+    std::optional<uint32_t> task;  // only this task's; none: all
   };
 
   // Jobs (coordinator_jobs.cc)
@@ -145,10 +154,10 @@ class Coordinator {
                 const Text& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   absl::Status RecoverJob(const StoredJob& stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void EndUnreadable(const StoredJob& stored, const absl::Status& why);
-  // Applies and executes; returns whether a record was emitted.
-  bool Apply(LiveJob& job, const Event& event, absl::Time hold_until)
+  // Applies and executes.
+  void Apply(LiveJob& job, const Event& event, const Hold& hold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  void Execute(LiveJob& job, Commands commands, absl::Time hold_until)
+  void Execute(LiveJob& job, Commands commands, const Hold& hold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Append(LiveJob& job, Record record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Observe(LiveJob& job, const Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -166,6 +175,8 @@ class Coordinator {
 
   // Workers (coordinator_workers.cc)
   bool TakeHeld(const WorkerId& id, const HeldAttempt& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // Whether the attempt's result has been taken and is on its way to the disk.
+  bool IsBeingStored(const AttemptRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   WorkerLink* LinkOf(const WorkerId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Announce(const std::vector<std::string>& models);
 
@@ -173,7 +184,8 @@ class Coordinator {
   void WatchStored(const JobId& id, uint64_t after_sequence, std::shared_ptr<WatchSink> sink);
   void AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
                 std::shared_ptr<WatchSink> sink) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  void Publish(LiveJob& job, const Text& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Publish(LiveJob& job, uint64_t sequence, const Text& payload)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void PublishStarted(LiveJob& job, uint32_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void EndWatches(LiveJob& job, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void DropWatches(LiveJob& job, const std::vector<WatchId>& ids)

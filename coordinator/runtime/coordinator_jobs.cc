@@ -47,7 +47,7 @@ void Coordinator::StartJob(const JobId& id, std::shared_ptr<const Plan> plan,
   job.events.push_back(payload);
   Commands commands;
   job.machine.Resume(Loop::Now(), &commands);
-  Execute(job, std::move(commands), absl::InfinitePast());
+  Execute(job, std::move(commands), {});
 }
 
 absl::Status Coordinator::Recover() {
@@ -85,7 +85,7 @@ absl::Status Coordinator::RecoverJob(const StoredJob& stored) {
   observer_.JobRecovered();
   Commands commands;
   job.machine.Resume(Loop::Now(), &commands);
-  Execute(job, std::move(commands), Loop::Now() + options_.adoption_grace);
+  Execute(job, std::move(commands), {.until = Loop::Now() + options_.adoption_grace});
   return absl::OkStatus();
 }
 
@@ -109,26 +109,25 @@ void Coordinator::EndUnreadable(const StoredJob& stored, const absl::Status& why
                 [] {});
 }
 
-bool Coordinator::Apply(LiveJob& job, const Event& event, absl::Time hold_until) {
-  const uint64_t before = job.machine.last_sequence();
+void Coordinator::Apply(LiveJob& job, const Event& event, const Hold& hold) {
   const uint64_t stale = job.machine.stale_events();
   Commands commands;
   job.machine.Apply(event, Loop::Now(), &commands);
   if (job.machine.stale_events() != stale) observer_.StaleEvent();
-  Execute(job, std::move(commands), hold_until);
-  return job.machine.last_sequence() != before;
+  Execute(job, std::move(commands), hold);
 }
 
-void Coordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_until) {
+void Coordinator::Execute(LiveJob& job, Commands commands, const Hold& hold) {
   for (Command& command : commands) {
     if (auto* enqueue = std::get_if<EnqueueAttempt>(&command)) {
+      const bool held = !hold.task || *hold.task == enqueue->ref.task;
       scheduler_.Enqueue({.ref = std::move(enqueue->ref),
                           .tenant = job.plan->spec.tenant,
                           .model = std::move(enqueue->model),
                           .stages_left = enqueue->stages_left,
                           .accepted_at = job.machine.accepted_at(),
                           .enqueued_at = Loop::Now(),
-                          .not_before = hold_until});
+                          .not_before = held ? hold.until : absl::InfinitePast()});
     } else if (auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
       scheduler_.Remove(dequeue->ref);
     } else if (auto* cancel = std::get_if<CancelAttempt>(&command)) {
@@ -194,7 +193,7 @@ void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
     const auto& [worker, ref] = *stored.result;
     if (WorkerLink* link = LinkOf(worker)) link->Forget(ref);
   }
-  Publish(*job, stored.payload);
+  Publish(*job, sequence, stored.payload);
   if (!job->machine.ended() || !job->unstored.empty()) return;
   EndWatches(*job, absl::OkStatus());
   for (auto& done : job->when_ended) done(job->machine);
@@ -228,7 +227,7 @@ void Coordinator::AdvanceTimers() {
     Commands commands;
     job->machine.Advance(now, &commands);
     MOA_CHECK(job->machine.NextDeadline() > now);  // else this loop would not end
-    Execute(*job, std::move(commands), absl::InfinitePast());
+    Execute(*job, std::move(commands), {});
   }
 }
 
@@ -238,8 +237,12 @@ void Coordinator::Dispatch(const Assignment& assignment) {
   MOA_CHECK(job != nullptr);
   const absl::Time now = Loop::Now();
   observer_.AttemptQueued(now - job->machine.task(assignment.ref.task).ready_at);
-  Apply(*job, AttemptDispatched{.ref = assignment.ref, .worker = worker.info.hello.name},
-        absl::InfinitePast());
+  Apply(*job, AttemptDispatched{.ref = assignment.ref, .worker = worker.info.hello.name}, {});
+  if (job->machine.ended()) {
+    // Its deadline passed since the timers were looked at, or with an earlier assignment of this round.
+    scheduler_.Finish(assignment.ref);
+    return;
+  }
   const CallInput input = job->machine.Input(assignment.ref.task);
   worker.link->Run({.ref = assignment.ref,
                     .input = &input,

@@ -39,7 +39,7 @@ void Coordinator::AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence,
   for (size_t i = after_sequence; i < job.events.size(); ++i) {
     if (!sink->Event(job.events[i])) return;
   }
-  watches_.emplace(watch, WatchEntry{job.machine.id(), sink, progress});
+  watches_.emplace(watch, WatchEntry{job.machine.id(), sink, after_sequence, progress});
   job.watches.push_back(watch);
   if (!progress) return;
 
@@ -92,10 +92,11 @@ void Coordinator::DropWatches(LiveJob& job, const std::vector<WatchId>& ids) {
   job.texts.clear();
 }
 
-void Coordinator::Publish(LiveJob& job, const Text& payload) {
+void Coordinator::Publish(LiveJob& job, uint64_t sequence, const Text& payload) {
   std::vector<WatchId> slow;
   for (const WatchId id : job.watches) {
-    if (!watches_.at(id).sink->Event(payload)) slow.push_back(id);
+    const WatchEntry& watch = watches_.at(id);
+    if (sequence > watch.after_sequence && !watch.sink->Event(payload)) slow.push_back(id);
   }
   if (!slow.empty()) DropWatches(job, slow);
 }
@@ -114,10 +115,11 @@ void Coordinator::PublishStarted(LiveJob& job, uint32_t task) {
   if (!slow.empty()) DropWatches(job, slow);
 }
 
-void Coordinator::AttemptDelta(const WorkerId& id, const AttemptRef& ref, DeltaPiece piece) {
+void Coordinator::AttemptDelta(const WorkerId& id, const WorkerLink* link, const AttemptRef& ref,
+                               DeltaPiece piece) {
   const WorkerId* where = scheduler_.WorkerOf(ref);
   LiveJob* job = FindJob(ref.job);
-  if (job == nullptr || where == nullptr || *where != id || job->progress_watches == 0) return;
+  if (job == nullptr || LinkOf(id) != link || where == nullptr || *where != id || job->progress_watches == 0) return;
   if (job->machine.task(ref.task).current != ref) return;
   LiveJob::TaskText& text = job->texts[ref.task];
   if (text.attempt != ref.attempt) text = {.attempt = ref.attempt, .content = {}, .reasoning = {}};

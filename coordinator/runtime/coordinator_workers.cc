@@ -37,9 +37,12 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   });
   std::vector<AttemptRef> keep;
   for (HeldAttempt& attempt : held) {
-    if (!TakeHeld(id, attempt)) continue;
-    keep.push_back(attempt.ref);
-    if (attempt.finished) AttemptEnded(id, *std::move(attempt.finished));
+    if (IsBeingStored(attempt.ref)) {
+      keep.push_back(attempt.ref);  // until it is stored, the worker's copy is the one that counts
+    } else if (TakeHeld(id, attempt)) {
+      keep.push_back(attempt.ref);
+      if (attempt.finished) AttemptEnded(id, link, *std::move(attempt.finished));
+    }
   }
   link->Welcome(keep);
   for (const AttemptRef& ref : keep) {
@@ -48,6 +51,14 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
     link->StreamDeltas(ref, true);  // a new stream forwards nothing until it is asked
     PublishStarted(*job, ref.task);
   }
+}
+
+bool Coordinator::IsBeingStored(const AttemptRef& ref) {
+  const LiveJob* job = FindJob(ref.job);
+  return job != nullptr &&
+         std::any_of(job->unstored.begin(), job->unstored.end(), [&](const LiveJob::Unstored& record) {
+           return record.result && record.result->second == ref;
+         });
 }
 
 // Whether the attempt's call is the one that the job wants made now; it then runs on this worker.
@@ -65,8 +76,7 @@ bool Coordinator::TakeHeld(const WorkerId& id, const HeldAttempt& held) {
   const CallInput input = job->machine.Input(held.ref.task);
   if (job->hasher.Hash(input, job->plan->spec) != held.input_hash) return false;
   Apply(*job,
-        AttemptAdopted{.ref = held.ref, .worker = workers_.at(id).info.hello.name},
-        absl::InfinitePast());
+        AttemptAdopted{.ref = held.ref, .worker = workers_.at(id).info.hello.name}, {});
   if (task.state != TaskState::kRunning || task.current != held.ref) return false;
   scheduler_.Adopt(held.ref, job->plan->spec.tenant, id);
   return true;
@@ -99,20 +109,20 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
                         .error = {.code = ErrorCode::kWorkerLost,
                                   .message = "the connection to worker " + name + " was lost"},
                         .retryable = true},
-          Loop::Now() + options_.reconnect_grace);
+          {.until = Loop::Now() + options_.reconnect_grace, .task = ref.task});
     observer_.AttemptEnded(job->plan->tasks[ref.task].agent->model, ErrorCode::kWorkerLost,
                            absl::ZeroDuration(), absl::ZeroDuration(), {});
   }
 }
 
-void Coordinator::AttemptEnded(const WorkerId& id, Event event) {
+void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from, Event event) {
   const auto* succeeded = std::get_if<AttemptSucceeded>(&event);
   const auto* failed = std::get_if<AttemptFailed>(&event);
   MOA_CHECK(succeeded != nullptr || failed != nullptr);
   const AttemptRef ref = succeeded != nullptr ? succeeded->ref : failed->ref;
   WorkerLink* link = LinkOf(id);
   const WorkerId* where = scheduler_.WorkerOf(ref);
-  if (link == nullptr) return;
+  if (link == nullptr || link != from) return;
   if (where == nullptr || *where != id) return link->Forget(ref);
   scheduler_.Finish(ref);
   LiveJob* job = FindJob(ref.job);
@@ -124,7 +134,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, Event event) {
                          succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),
                          succeeded != nullptr ? succeeded->completion.usage : failed->usage);
   job->ending = {id, ref};
-  Apply(*job, event, absl::InfinitePast());
+  Apply(*job, event, {});
   // No record came of it (a retry follows, or it was stale): nothing to wait for.
   if (job->ending) link->Forget(ref);
   job->ending.reset();
