@@ -62,7 +62,10 @@ void WatchStream::Step() {
   if (writing_ || finished_) return;
   if (!queue_.empty()) {
     writing_ = true;
-    StartWrite(&queue_.front().message);
+    // While more is waiting, the transport need not send each message on its own.
+    grpc::WriteOptions options;
+    if (queue_.size() > 1) options.set_buffer_hint();
+    StartWrite(&queue_.front().message, options);
   } else if (ending_) {
     finished_ = true;
     Finish(end_status_);

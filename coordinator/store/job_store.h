@@ -89,7 +89,9 @@ struct JobQuery {
 // Writes are asynchronous, applied in the order in which they were given and committed in groups:
 // one fsync serves all that is waiting. A write's callback runs after its group is on disk, never
 // before, and a group's callbacks are handed over together (`CallbackRunner`), so that a loop is
-// woken once a group. Nothing later in the order is ever durable without what came before.
+// woken once a group. Nothing later in the order is ever durable without what came before. Inserts and
+// updates that end a job, for which somebody waits, are committed as soon as the disk is free; other
+// updates may wait some milliseconds for company.
 //
 // When the disk refuses (full, I/O error), inserts fail with UNAVAILABLE and the reason: nothing
 // was accepted. Updates of accepted jobs are never failed: they are kept in order and tried again

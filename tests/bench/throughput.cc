@@ -163,7 +163,7 @@ void Run(const Shape& shape) {
   cluster::MiniCluster& processes = running.processes;
   running.watched.emplace_back(
       "simulator", &processes.StartSimulator(
-                       {"--time-scale", "0", "--tier", "unlimited", "--record", "0"}));
+                       {"--time-scale", "0"}));
   running.watched.emplace_back("coordinator", &processes.StartCoordinator(shape.coordinator_args));
   for (int64_t i = 0; i < shape.workers; ++i) {
     running.watched.emplace_back("workers", &processes.StartWorker(absl::StrCat("worker", i)));

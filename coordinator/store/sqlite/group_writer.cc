@@ -116,6 +116,11 @@ size_t GroupWriter::BytesOf(const Write& write) {
   return std::visit(Measure(), write) + kWriteOverheadBytes;
 }
 
+bool GroupWriter::IsUrgent(const Write& write) {
+  const auto* update = std::get_if<UpdateWrite>(&write);
+  return update == nullptr || (update->update.state && IsTerminal(*update->update.state));
+}
+
 absl::Status GroupWriter::Push(Write& write) {
   const size_t bytes = BytesOf(write);
   const bool is_update = std::holds_alternative<UpdateWrite>(write);
@@ -134,8 +139,13 @@ absl::Status GroupWriter::Push(Write& write) {
   }
   queued_bytes_ += bytes;
   if (!is_update) ++queued_others_;
+  const bool urgent = IsUrgent(write);
+  if (urgent) ++queued_urgent_;
+  const bool first = queue_.empty();
+  if (first) due_ = Loop::Now() + options_.update_delay;
   queue_.push_back(std::move(write));
-  if (std::exchange(waiting_, false)) work_.NotifyOne();
+  // The first starts the wait for company; those that join it wake nobody.
+  if ((first || urgent) && std::exchange(waiting_, false)) work_.NotifyOne();
   return absl::OkStatus();
 }
 
@@ -192,6 +202,7 @@ GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
         abandoned_ = queue_.size();
         queue_.clear();
         queued_bytes_ = 0;
+        queued_urgent_ = 0;
         return Turn::kEnd;
       }
       if (queued_others_ > 0) {
@@ -202,6 +213,11 @@ GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
       continue;
     }
     if (!queue_.empty()) {
+      if (queued_urgent_ == 0 && !closing_ && now < due_ &&
+          queue_.size() < options_.group_writes_max) {
+        WaitForWork(due_);
+        continue;
+      }
       TakeGroup(group);
       return Turn::kCommit;
     }
@@ -229,11 +245,13 @@ void GroupWriter::TakeGroup(Group& group) {
     if (!group.empty() && bytes + next > options_.group_bytes_max) break;
     bytes += next;
     if (!std::holds_alternative<UpdateWrite>(queue_.front())) --queued_others_;
+    if (IsUrgent(queue_.front())) --queued_urgent_;
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
   queued_bytes_ -= bytes;
   in_flight_ = group.size();
+  due_ = absl::InfinitePast();  // what is left over has waited
 }
 
 void GroupWriter::TakeRefused(Group& group) {
@@ -248,6 +266,7 @@ void GroupWriter::TakeRefused(Group& group) {
   }
   queue_ = std::move(updates);
   queued_others_ = 0;
+  queued_urgent_ = static_cast<size_t>(std::count_if(queue_.begin(), queue_.end(), IsUrgent));
 }
 
 absl::Status GroupWriter::Apply(Group& group) {
@@ -309,11 +328,13 @@ void GroupWriter::Fail(Group group, absl::Status why) {
     for (auto write = group.rbegin(); write != group.rend(); ++write) {
       if (std::holds_alternative<UpdateWrite>(*write)) {
         queued_bytes_ += BytesOf(*write);
+        if (IsUrgent(*write)) ++queued_urgent_;
         queue_.push_front(std::move(*write));
       } else {
         refused.push_front(std::move(*write));
       }
     }
+    due_ = absl::InfinitePast();
     SetHealth(why);
   }
   Refuse(std::move(refused), why);

@@ -21,7 +21,9 @@ namespace moa {
 
 // The writing half of the store: one thread that takes all that is waiting, applies it in order in
 // one transaction, commits, and hands the callbacks over. While a group is on its way to the disk
-// the next one gathers, so that groups grow with the load and no write waits for company.
+// the next one gathers, so that groups grow with the load. Somebody waits for an insert and for a
+// job's end: they never wait for company. What happens to a job in between does, for a moment,
+// because most of it then shares the sync that its job's end needs anyway.
 //
 // When a group fails, its inserts fail, its updates go back to the front of the queue, and the disk
 // is tried again after a delay that doubles; until then inserts fail at once with the same reason.
@@ -37,6 +39,8 @@ class GroupWriter {
     // A group's bounds: what bounds the time until its first write is acknowledged, and memory.
     size_t group_writes_max = 1024;
     size_t group_bytes_max = size_t{8} << 20;
+    // An update that ends no job waits so long for company. Zero: each is written at once.
+    absl::Duration update_delay = absl::Milliseconds(2);
     // Inserts are refused beyond these, so that a slow disk cannot fill the memory.
     size_t pending_writes_max = 100'000;
     size_t pending_bytes_max = size_t{512} << 20;
@@ -82,6 +86,8 @@ class GroupWriter {
   enum class Turn { kCommit, kRefuse, kProbe, kEnd };
 
   static size_t BytesOf(const Write& write);
+  // Somebody waits for it.
+  static bool IsUrgent(const Write& write);
 
   // Queues the write; returns why not, when it is refused, and leaves it to the caller.
   absl::Status Push(Write& write) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -110,6 +116,9 @@ class GroupWriter {
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t queued_others_ ABSL_GUARDED_BY(mutex_) =
       0;  // in queue_, not updates: refused while failing
+  size_t queued_urgent_ ABSL_GUARDED_BY(mutex_) = 0;
+  // When the oldest in queue_ must be written at the latest, whatever else comes.
+  absl::Time due_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
