@@ -6,6 +6,11 @@
 #include "common/net/random_id.h"
 
 namespace moa {
+namespace {
+
+constexpr absl::Duration kTickInterval = absl::Milliseconds(250);
+
+}  // namespace
 
 WorkerHub::WorkerHub(Coordinator& coordinator)
     : coordinator_(coordinator), coordinator_id_(RandomId()) {
@@ -55,7 +60,7 @@ void WorkerHub::Closed(uint64_t session) {
 void WorkerHub::Tick() {
   const absl::Time now = Loop::Now();
   for (auto& [id, session] : sessions_) session->OnTick(now);
-  coordinator_.loop().CallAt(now + absl::Seconds(1), [this] {
+  coordinator_.loop().CallAt(now + kTickInterval, [this] {
     coordinator_.loop().AssertHeld();
     Tick();
   });

@@ -11,6 +11,9 @@ namespace {
 // A context smaller than this travels in each task: naming it would cost as much.
 constexpr size_t kInlineContextBytesMax = 4096;
 
+// Results that a worker holds although they are stored: bounds its memory.
+constexpr int kForgottenMax = 64;
+
 size_t ContextBytes(const SharedContext& context) {
   size_t bytes = 0;
   for (const Message& message : context.messages) {
@@ -56,6 +59,7 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
     }
     case v1::WorkerMessage::kStatus: {
       const v1::WorkerStatus& status = message.status();
+      draining_ = status.draining();
       return coordinator_.WorkerChanged(worker_, this, status.slots(),
                                         {status.models().begin(), status.models().end()},
                                         status.draining());
@@ -100,10 +104,15 @@ void WorkerSession::OnTick(absl::Time now) {
     LogWarning("worker is silent, closing its stream", {{"worker", worker_.value()}});
     return Close("nothing was heard from this worker for too long");
   }
-  if (!worker_.empty() && now - last_sent_ > kSilenceLimit / 3) {
-    Add().mutable_heartbeat();
-    Flush();
-  }
+  if (!worker_.empty() && now - last_sent_ > kSilenceLimit / 3) Add().mutable_heartbeat();
+  SendForgotten();
+  Flush();
+}
+
+void WorkerSession::SendForgotten() {
+  if (forgotten_.refs_size() == 0) return;
+  *Add().mutable_durable() = std::move(forgotten_);
+  forgotten_.Clear();
 }
 
 v1::CoordinatorMessage& WorkerSession::Add() { return pending_.emplace_back(); }
@@ -175,10 +184,8 @@ void WorkerSession::ForgetJob(const JobId& job) {
 }
 
 void WorkerSession::Flush() {
-  if (forgotten_.refs_size() > 0) {
-    *Add().mutable_durable() = std::move(forgotten_);
-    forgotten_.Clear();
-  }
+  // Results that may be forgotten travel with what goes out anyway.
+  if (!pending_.empty() || draining_ || forgotten_.refs_size() >= kForgottenMax) SendForgotten();
   if (pending_.empty()) return;
   last_sent_ = Loop::Now();
   outlet_->Send(&pending_);

@@ -31,7 +31,7 @@ class WorkerSession final : public WorkerLink {
   void OnMessage(v1::WorkerMessage message);
   // The stream has ended.
   void OnClosed();
-  // Called about once a second: heartbeats out, silence noticed.
+  // Called a few times a second: heartbeats out, silence noticed, what may be forgotten said.
   void OnTick(absl::Time now);
 
   void Welcome(const std::vector<AttemptRef>& keep) override;
@@ -49,6 +49,7 @@ class WorkerSession final : public WorkerLink {
   // The key under which the worker has this context; sends it first when it has not.
   uint64_t ContextKey(const JobId& job, const SharedContext& context);
   v1::CoordinatorMessage& Add();
+  void SendForgotten();
 
   Coordinator& coordinator_;
   const std::shared_ptr<WorkerOutlet> outlet_;
@@ -56,7 +57,8 @@ class WorkerSession final : public WorkerLink {
 
   WorkerId worker_;  // empty until Hello
   std::vector<v1::CoordinatorMessage> pending_;  // until Flush
-  v1::ResultsDurable forgotten_;                 // the same
+  v1::ResultsDurable forgotten_;  // until the next message, or the next tick: nobody waits for it
+  bool draining_ = false;         // but a worker that wants to leave does
   absl::flat_hash_map<JobId, std::map<uint32_t, uint64_t>> contexts_;  // keys by SharedContext::id
   uint64_t next_key_ = 1;
   absl::Time last_received_;

@@ -144,8 +144,13 @@ absl::Status GroupWriter::Push(Write& write) {
   const bool first = queue_.empty();
   if (first) due_ = Loop::Now() + options_.update_delay;
   queue_.push_back(std::move(write));
-  // The first starts the wait for company; those that join it wake nobody.
-  if ((first || urgent) && std::exchange(waiting_, false)) work_.NotifyOne();
+  // The first starts the wait for company; those that join it wake nobody, but for the first urgent one.
+  const bool wakes = waiting_ == Waiting::kForWork ? first || urgent || !health_.ok()
+                                                   : urgent && queued_urgent_ == 1;
+  if (waiting_ != Waiting::kNo && wakes) {
+    waiting_ = Waiting::kNo;
+    work_.NotifyOne();
+  }
   return absl::OkStatus();
 }
 
@@ -209,36 +214,47 @@ GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
         TakeRefused(group);
         return Turn::kRefuse;
       }
-      WaitForWork(std::min(retry_at_, close_deadline_));
+      WaitUntil(std::min(retry_at_, close_deadline_), Waiting::kForWork);
       continue;
     }
     if (!queue_.empty()) {
-      if (queued_urgent_ == 0 && !closing_ && now < due_ &&
-          queue_.size() < options_.group_writes_max) {
-        WaitForWork(due_);
+      if (const absl::Time due = GroupDue(); now < due) {
+        WaitUntil(due, Waiting::kForCompany);
         continue;
       }
+      group_began_ = now;
       TakeGroup(group);
       return Turn::kCommit;
     }
     if (closing_) return Turn::kEnd;
     if (!health_.ok()) return Turn::kProbe;
-    WaitForWork(absl::InfiniteFuture());
+    WaitUntil(absl::InfiniteFuture(), Waiting::kForWork);
   }
 }
 
-void GroupWriter::WaitForWork(absl::Time until) {
-  waiting_ = true;
+absl::Time GroupWriter::GroupDue() const {
+  if (closing_ || queue_.size() >= options_.group_writes_max) return absl::InfinitePast();
+  if (queued_urgent_ == 0) return due_;
+  const bool try_company = has_company_ || lonely_groups_ >= options_.company_probe;
+  return try_company ? group_began_ + options_.company_delay : absl::InfinitePast();
+}
+
+void GroupWriter::WaitUntil(absl::Time until, Waiting what) {
+  waiting_ = what;
   const absl::Duration wait = until - Loop::Now();
   if (wait > absl::Hours(1)) {
     work_.Wait(mutex_);
   } else if (wait > absl::ZeroDuration()) {
     work_.WaitFor(mutex_, absl::ToChronoMicroseconds(absl::Ceil(wait, absl::Microseconds(1))));
   }
-  waiting_ = false;
+  waiting_ = Waiting::kNo;
 }
 
 void GroupWriter::TakeGroup(Group& group) {
+  if (queued_urgent_ > 0) {
+    has_company_ = queued_urgent_ > 1;
+    lonely_groups_ = has_company_ || lonely_groups_ >= options_.company_probe ? 0 : lonely_groups_ + 1;
+  }
   size_t bytes = 0;
   while (!queue_.empty() && group.size() < options_.group_writes_max) {
     const size_t next = BytesOf(queue_.front());

@@ -41,6 +41,11 @@ class GroupWriter {
     size_t group_bytes_max = size_t{8} << 20;
     // An update that ends no job waits so long for company. Zero: each is written at once.
     absl::Duration update_delay = absl::Milliseconds(2);
+    // With several clients at once, urgent writes too wait for company, until so long after the group before
+    // began: under load that trades a moment for half of the syncs. One client alone never waits, except that
+    // every company_probe-th group finds out whether there is company by now.
+    absl::Duration company_delay = absl::Milliseconds(2);
+    uint32_t company_probe = 64;
     // Inserts are refused beyond these, so that a slow disk cannot fill the memory.
     size_t pending_writes_max = 100'000;
     size_t pending_bytes_max = size_t{512} << 20;
@@ -83,6 +88,7 @@ class GroupWriter {
   };
   using Write = std::variant<InsertWrite, UpdateWrite, EpochWrite>;
   using Group = std::deque<Write>;
+  enum class Waiting { kNo, kForWork, kForCompany };
   enum class Turn { kCommit, kRefuse, kProbe, kEnd };
 
   static size_t BytesOf(const Write& write);
@@ -96,9 +102,11 @@ class GroupWriter {
   // The rest runs on the writer's thread.
   void Run();
   Turn NextTurn(Group& group) ABSL_LOCKS_EXCLUDED(mutex_);
+  // When the group that is gathering may begin.
+  absl::Time GroupDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeGroup(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeRefused(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WaitForWork(absl::Time until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WaitUntil(absl::Time until, Waiting what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Apply(Group& group);
   absl::Status ApplyOne(Write& write);
   void Succeed(Group group);
@@ -117,10 +125,13 @@ class GroupWriter {
   size_t queued_others_ ABSL_GUARDED_BY(mutex_) =
       0;  // in queue_, not updates: refused while failing
   size_t queued_urgent_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool has_company_ ABSL_GUARDED_BY(mutex_) = false;  // waiting for company has paid the last time
+  uint32_t lonely_groups_ ABSL_GUARDED_BY(mutex_) = 0;  // since it was last tried
+  absl::Time group_began_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   // When the oldest in queue_ must be written at the latest, whatever else comes.
   absl::Time due_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+  Waiting waiting_ ABSL_GUARDED_BY(mutex_) = Waiting::kNo;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time close_deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
