@@ -8,8 +8,9 @@ namespace moa {
 std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
                                            CoordinatorOptions* options) {
   FlagSet flags({.name = "moa-coordinator",
-                 .description = "Takes mixture-of-agents jobs, hands their tasks to workers and keeps "
-                                "what is accepted on disk.",
+                 .description =
+                     "Takes mixture-of-agents jobs, hands their tasks to workers and keeps "
+                     "what is accepted on disk.",
                  .version = MoaVersion(),
                  .examples = "  moa-coordinator --store sqlite:/var/lib/moa/jobs.db\n"
                              "  moa-coordinator --listen 0.0.0.0:7070 --tls-cert cert.pem "
@@ -26,13 +27,16 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
   flags.String("store", &options->store, "where jobs are kept: sqlite:PATH");
   flags.String("config", &options->config, "YAML or JSON file with the model table");
   flags.Int("max-queued-jobs", &options->max_queued_jobs,
-            "unfinished jobs at most; further ones are refused until some have ended", 1, 10'000'000);
+            "unfinished jobs at most; further ones are refused until some have ended", 1,
+            10'000'000);
   flags.Int("max-queued-bytes", &options->max_queued_bytes,
             "bytes of the prompts of unfinished jobs at most", 1 << 20);
-  flags.Int("max-watchers", &options->max_watchers, "clients that watch a job at most", 1, 1'000'000);
-  flags.Bool("stream-upstream", &options->stream_upstream,
-             "ask the provider to stream every reply, so that a client that begins to watch late sees "
-             "the text so far; false streams only what is watched from its start, at less cost");
+  flags.Int("max-watchers", &options->max_watchers, "clients that watch a job at most", 1,
+            1'000'000);
+  flags.Bool(
+      "stream-upstream", &options->stream_upstream,
+      "ask the provider to stream every reply, so that a client that begins to watch late sees "
+      "the text so far; false streams only what is watched from its start, at less cost");
   flags.Group("Restarts");
   flags.Duration("drain-timeout", &options->drain_timeout,
                  "after SIGTERM, how long running calls may take to end");

@@ -1,12 +1,12 @@
 #include "coordinator/program.h"
 
-#include <future>
-#include <memory>
-#include <utility>
-
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+
+#include <future>
+#include <memory>
+#include <utility>
 
 #include "absl/synchronization/notification.h"
 #include "common/base/status_macros.h"
@@ -81,10 +81,10 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
   PublicService jobs(coordinator, ShippedPresets());
   WorkerHub workers(coordinator);
   absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers);
-  absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server =
-      MetricsServer::Start({.listen = options.metrics_listen,
-                            .metrics = {metrics},
-                            .ready = [&coordinator] { return coordinator.Ready(); }});
+  absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server = MetricsServer::Start(
+      {.listen = options.metrics_listen, .metrics = {metrics}, .ready = [&coordinator] {
+         return coordinator.Ready();
+       }});
   absl::Status status = grpc_server.ok() ? metrics_server.status() : grpc_server.status();
 
   if (status.ok()) {

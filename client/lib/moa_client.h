@@ -25,10 +25,10 @@
 //   message->set_role(moa::v1::ROLE_USER);
 //   message->set_content("Plan an afternoon in San Francisco for two.");
 //   auto submitted = (*client)->Submit(job);
-//   auto status = (*client)->Watch(submitted->job_id(), {}, [](const moa::v1::WatchJobResponse&
-//   response) {
-//     return true;  // go on
-//   });
+//   auto status = (*client)->Watch(submitted->job_id(), {},
+//                                  [](const moa::v1::WatchJobResponse& response) {
+//                                    return true;  // go on
+//                                  });
 //   auto done = (*client)->Get(submitted->job_id());
 //   std::cout << done->answer().content();
 //
@@ -39,9 +39,9 @@
 //   kInvalidArgument     mend the job; ViolationsOf lists every mistake with its field
 //   kNotFound            no such job
 //   kAlreadyExists       the idempotency key was used for a different job
-//   kResourceExhausted   the queue is full; RetryDelayOf says when to come back, where that is
-//   known kUnavailable         not reachable (the message names the address), or draining: try
-//   again later kDeadlineExceeded    no answer within the call's timeout
+//   kResourceExhausted   the queue is full; RetryDelayOf says when to come back, where known
+//   kUnavailable         not reachable (the message names the address), or draining: try again later
+//   kDeadlineExceeded    no answer within the call's timeout
 namespace moa {
 
 struct ClientOptions {

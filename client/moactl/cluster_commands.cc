@@ -39,7 +39,7 @@ int RunWorkers(const CommandContext& context) {
     table.Add({{OneLine(worker.name().empty() ? worker.worker_id() : worker.name())},
                {absl::StrCat(worker.slots())},
                {absl::StrCat(worker.slots_used())},
-               {ShortSeconds(static_cast<double>(worker.connected_us()) / 1e6)},
+               {ShortDuration(absl::Microseconds(worker.connected_us()))},
                {worker.draining() ? "draining" : "ready",
                 worker.draining() ? Style::kYellow : Style::kGreen},
                {OneLine(worker.version())},

@@ -1,5 +1,7 @@
 #include "client/moactl/display_text.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +10,9 @@
 
 namespace moa {
 namespace {
+
+// A peer may send any number; this one is a hundred years.
+constexpr absl::Duration kLongestShown = absl::Hours(24 * 365 * 100);
 
 struct CodePoint {
   uint32_t value = 0;
@@ -94,11 +99,15 @@ std::string WithThousands(uint64_t number) {
   return out;
 }
 
-std::string ShortSeconds(double seconds) {
-  if (seconds < 10) return absl::StrFormat("%.2fs", seconds);
-  if (seconds < 60) return absl::StrFormat("%.1fs", seconds);
-  const auto whole = static_cast<uint64_t>(seconds);
-  return absl::StrFormat("%dm %02ds", whole / 60, whole % 60);
+std::string ShortDuration(absl::Duration duration) {
+  const double ms =
+      absl::ToDoubleMilliseconds(std::clamp(duration, absl::ZeroDuration(), kLongestShown));
+  // Each limit lies where its form would round up to the next one's.
+  if (ms < 9.95) return absl::StrFormat("%.1f ms", ms);
+  if (ms < 999.5) return absl::StrFormat("%.0f ms", ms);
+  if (ms < 59'995) return absl::StrFormat("%.2f s", ms / 1000);
+  const auto seconds = static_cast<uint64_t>(std::llround(ms / 1000));
+  return absl::StrFormat("%dm%02ds", seconds / 60, seconds % 60);
 }
 
 }  // namespace moa

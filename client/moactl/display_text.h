@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace moa {
 
@@ -27,7 +28,7 @@ std::string FitWidth(absl::string_view text, size_t width);
 // "1,234,567".
 std::string WithThousands(uint64_t number);
 
-// "0.42s", "12.3s", "3m 07s".
-std::string ShortSeconds(double seconds);
+// "3.4 ms", "123 ms", "1.23 s", "2m03s". What is negative counts as none.
+std::string ShortDuration(absl::Duration duration);
 
 }  // namespace moa

@@ -12,7 +12,7 @@
 namespace moa {
 namespace {
 
-std::string FromMicros(uint64_t us) { return ShortSeconds(static_cast<double>(us) / 1e6); }
+std::string FromMicros(uint64_t us) { return ShortDuration(absl::Microseconds(us)); }
 
 Style StyleOf(v1::TaskState state) {
   if (state == v1::TASK_STATE_SUCCEEDED) return Style::kGreen;

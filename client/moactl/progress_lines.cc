@@ -62,14 +62,14 @@ StyledLine TaskCells(const TaskProgress& task, absl::Time now) {
       tokens = absl::StrCat("~", WithThousands(estimate), " tok");
       speed = Speed(estimate, absl::ToDoubleSeconds(now - task.first_token), "~");
     }
-    time = ShortSeconds(std::max(0.0, absl::ToDoubleSeconds(now - task.started)));
+    time = ShortDuration(now - task.started);
   } else if (task.run_us > 0) {
     const double run = static_cast<double>(task.run_us) / 1e6;
     if (task.state == v1::TASK_STATE_SUCCEEDED) {
       tokens = absl::StrCat(WithThousands(task.completion_tokens), " tok");
       speed = Speed(task.completion_tokens, run - static_cast<double>(task.ttft_us) / 1e6, "");
     }
-    time = ShortSeconds(run);
+    time = ShortDuration(absl::Microseconds(task.run_us));
   }
   std::string note = task.attempt > 1 ? absl::StrCat("attempt ", task.attempt) : "";
   if (!task.error.empty()) absl::StrAppend(&note, note.empty() ? "" : ", ", OneLine(task.error));
@@ -86,7 +86,7 @@ StyledLine Heading(const ProgressModel& model, absl::Time now) {
   StyledLine line = {{model.name().empty() ? "job" : OneLine(model.name()), Style::kBold},
                      {absl::StrCat("  ", model.job_id(), "  ")},
                      {StateName(model.state()), StyleOf(model.state())},
-                     {absl::StrCat("  ", ShortSeconds(absl::ToDoubleSeconds(model.Elapsed(now))))}};
+                     {absl::StrCat("  ", ShortDuration(model.Elapsed(now)))}};
   if (model.tasks_total() > 0) {
     line.push_back(
         {absl::StrCat("  ", model.tasks_finished(), "/", model.tasks_total(), " calls")});
@@ -142,7 +142,7 @@ std::string FinishedLine(const ProgressModel& model, const v1::TaskResult& resul
                                   StateSpan(result.state()).text);
   if (result.state() == v1::TASK_STATE_SUCCEEDED) {
     absl::StrAppend(&line, ", ", WithThousands(result.completion().usage().completion_tokens()),
-                    " tokens in ", ShortSeconds(static_cast<double>(result.run_us()) / 1e6));
+                    " tokens in ", ShortDuration(absl::Microseconds(result.run_us())));
   } else {
     absl::StrAppend(&line, ": ", OneLine(result.error().message()));
   }
@@ -152,7 +152,7 @@ std::string FinishedLine(const ProgressModel& model, const v1::TaskResult& resul
 
 std::string EndedLine(const v1::JobEnded& ended) {
   std::string line = absl::StrCat("job ", StateName(ended.state()), " after ",
-                                  ShortSeconds(static_cast<double>(ended.latency_us()) / 1e6));
+                                  ShortDuration(absl::Microseconds(ended.latency_us())));
   if (ended.has_error()) {
     absl::StrAppend(&line, ": ", ErrorName(ended.error().code()), ": ",
                     OneLine(ended.error().message()));

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -83,12 +82,12 @@ void WatchDisplay::Draw() {
   area_.Draw(lines, terminal);
 }
 
-// Seconds since the job was accepted, by the coordinator's clock where the event has it.
+// Time since the job was accepted, by the coordinator's clock where the event has it.
 std::string WatchDisplay::Stamp(const v1::WatchJobResponse& response) {
   const absl::Duration since = response.event().has_time() && created_ > absl::UnixEpoch()
                                    ? FromProto(response.event().time()) - created_
                                    : model_.Elapsed(absl::Now());
-  return absl::StrCat("[", ShortSeconds(std::max(0.0, absl::ToDoubleSeconds(since))), "] ");
+  return absl::StrCat("[", ShortDuration(since), "] ");
 }
 
 }  // namespace moa

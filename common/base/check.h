@@ -11,6 +11,7 @@ namespace moa::internal {
 }  // namespace moa::internal
 
 // Aborts with file, line and the condition's text when `condition` is false. Any thread.
-#define MOA_CHECK(condition) \
-  (__builtin_expect(!!(condition), 1) ? (void)0 \
-                                      : ::moa::internal::CheckFailed(__FILE__, __LINE__, #condition))
+#define MOA_CHECK(condition)          \
+  (__builtin_expect(!!(condition), 1) \
+       ? (void)0                      \
+       : ::moa::internal::CheckFailed(__FILE__, __LINE__, #condition))

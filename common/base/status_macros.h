@@ -10,11 +10,11 @@
 //   MOA_RETURN_IF_ERROR(store.Open(path));
 //   MOA_ASSIGN_OR_RETURN(Plan plan, Compile(spec));
 
-#define MOA_RETURN_IF_ERROR(expr)                                        \
-  do {                                                                   \
-    if (absl::Status moa_status_ = (expr); !moa_status_.ok()) {          \
-      return moa_status_;                                                \
-    }                                                                    \
+#define MOA_RETURN_IF_ERROR(expr)                               \
+  do {                                                          \
+    if (absl::Status moa_status_ = (expr); !moa_status_.ok()) { \
+      return moa_status_;                                       \
+    }                                                           \
   } while (false)
 
 #define MOA_ASSIGN_OR_RETURN(lhs, expr) \

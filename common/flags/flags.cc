@@ -66,7 +66,9 @@ void FlagSet::Add(const std::string& name, const std::string& placeholder, const
   } else {
     flag.option = state_->app.add_option(absl::StrCat("--", name), text);
     // One value each time the flag is given, any number of times: which of them count is the setter's.
-    flag.option->type_name(placeholder)->type_size(1)->expected(1, CLI::detail::expected_max_vector_size);
+    flag.option->type_name(placeholder)
+        ->type_size(1)
+        ->expected(1, CLI::detail::expected_max_vector_size);
     flag.option->allow_extra_args(false);
   }
   flag.option->group(state_->group)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -113,7 +115,8 @@ void FlagSet::Duration(const std::string& name, absl::Duration* value, const std
         if (duration < min || duration > max) {
           return absl::InvalidArgumentError(
               max == absl::InfiniteDuration()
-                  ? absl::StrCat(texts.back(), " is too short: at least ", absl::FormatDuration(min))
+                  ? absl::StrCat(texts.back(), " is too short: at least ",
+                                 absl::FormatDuration(min))
                   : absl::StrCat(texts.back(), " is out of range: ", absl::FormatDuration(min),
                                  " to ", absl::FormatDuration(max)));
         }
@@ -156,8 +159,8 @@ void FlagSet::Choice(const std::string& name, std::string* value, std::vector<st
                      const std::string& help) {
   const std::string listed = absl::StrJoin(choices, "|");
   Add(name, listed, help, *value,
-      [value, listed, choices = std::move(choices)](
-          const std::vector<std::string>& texts) -> absl::Status {
+      [value, listed,
+       choices = std::move(choices)](const std::vector<std::string>& texts) -> absl::Status {
         for (const std::string& choice : choices) {
           if (choice != texts.back()) continue;
           *value = choice;
@@ -200,7 +203,8 @@ absl::Status FlagSet::Parse(const std::vector<std::string>& args, const Environm
     Flag& flag = state_->flags.at(name);
     flag.given = flag.option->count() > 0;
     std::string source = absl::StrCat("--", name);
-    std::vector<std::string> texts = flag.given ? flag.option->results() : std::vector<std::string>();
+    std::vector<std::string> texts =
+        flag.given ? flag.option->results() : std::vector<std::string>();
     for (size_t i = 0; i < flag.environment.size() && !flag.given; ++i) {
       const std::optional<std::string> value = environment(flag.environment[i]);
       if (!value.has_value()) continue;

@@ -46,7 +46,8 @@ absl::StatusOr<absl::Duration> ParseDurationValue(absl::string_view text) {
 absl::StatusOr<int64_t> ParseIntValue(absl::string_view text, int64_t min, int64_t max) {
   int64_t number = 0;
   // SimpleAtoi takes blanks around the number, which a flag does not.
-  const bool clean = !text.empty() && !absl::ascii_isspace(static_cast<unsigned char>(text.front())) &&
+  const bool clean = !text.empty() &&
+                     !absl::ascii_isspace(static_cast<unsigned char>(text.front())) &&
                      !absl::ascii_isspace(static_cast<unsigned char>(text.back()));
   if (!clean || !absl::SimpleAtoi(text, &number)) {
     return absl::InvalidArgumentError(absl::StrCat(Quoted(text), " is not a whole number"));
@@ -65,8 +66,7 @@ absl::StatusOr<double> ParseDoubleValue(absl::string_view text, double min, doub
     return absl::InvalidArgumentError(absl::StrCat(Quoted(text), " is not a number"));
   }
   if (number < min || number > max) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(number, " is out of range: ", min, " to ", max));
+    return absl::InvalidArgumentError(absl::StrCat(number, " is out of range: ", min, " to ", max));
   }
   return number;
 }

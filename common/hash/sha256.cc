@@ -30,8 +30,8 @@ void Sha256Hasher::AddNumber(uint64_t number) {
 
 std::string Sha256Hasher::Finish() {
   std::string digest(32, '\0');
-  MOA_CHECK(EVP_DigestFinal_ex(context_, reinterpret_cast<unsigned char*>(digest.data()),
-                               nullptr) == 1);
+  MOA_CHECK(
+      EVP_DigestFinal_ex(context_, reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1);
   MOA_CHECK(EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) == 1);
   return digest;
 }

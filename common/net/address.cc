@@ -69,7 +69,8 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
     }
   }
   uint32_t number = 0;
-  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), absl::ascii_isdigit) ||
+  if (port.empty() || port.size() > 5 ||
+      !std::all_of(port.begin(), port.end(), absl::ascii_isdigit) ||
       !absl::SimpleAtoi(port, &number) || number > 65535) {
     return BadAddress(text, "the port must be a number from 0 to 65535");
   }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/channel_arguments.h>
+
+#include <memory>
 
 #include "absl/status/statusor.h"
 #include "common/net/address.h"
@@ -29,7 +29,8 @@ struct RunningServer {
 
 // Adds the listening port to `builder` and starts. Unavailable names the address when it cannot be bound
 // (taken, not of this host, no right).
-absl::StatusOr<RunningServer> StartServer(grpc::ServerBuilder& builder, const Address& address,
-                                          const std::shared_ptr<grpc::ServerCredentials>& credentials);
+absl::StatusOr<RunningServer> StartServer(
+    grpc::ServerBuilder& builder, const Address& address,
+    const std::shared_ptr<grpc::ServerCredentials>& credentials);
 
 }  // namespace moa

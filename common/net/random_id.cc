@@ -39,8 +39,9 @@ class IdSequence {
  public:
   Bits128 Next(uint64_t wall_ms) {
     constexpr int kRandomBits = 80;
-    const Bits128 fresh = (static_cast<Bits128>(wall_ms & ((uint64_t{1} << 48) - 1)) << kRandomBits) |
-                          (RandomBits() & ((static_cast<Bits128>(1) << kRandomBits) - 1));
+    const Bits128 fresh =
+        (static_cast<Bits128>(wall_ms & ((uint64_t{1} << 48) - 1)) << kRandomBits) |
+        (RandomBits() & ((static_cast<Bits128>(1) << kRandomBits) - 1));
     MutexLock lock(mutex_);
     const bool later = (fresh >> kRandomBits) > (last_ >> kRandomBits);
     last_ = later ? fresh : last_ + 1;

@@ -1,11 +1,10 @@
 #include "common/net/tls.h"
 
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-
-#include <grpcpp/security/tls_certificate_provider.h>
-#include <grpcpp/security/tls_credentials_options.h>
 
 #include <fstream>
 #include <iterator>
@@ -60,9 +59,8 @@ absl::Status CheckPair(const std::string& cert_path, const std::string& key_path
         "--tls-key: ", key_path, " holds no private key in PEM form without a passphrase"));
   }
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
-    return absl::InvalidArgumentError(absl::StrCat("--tls-key: the key in ", key_path,
-                                                   " does not belong to the certificate in ",
-                                                   cert_path));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--tls-key: the key in ", key_path, " does not belong to the certificate in ", cert_path));
   }
   return absl::OkStatus();
 }
@@ -79,7 +77,8 @@ void AddServerTlsFlags(FlagSet& flags, ServerTlsFiles* files) {
 
 void AddClientTlsFlags(FlagSet& flags, ClientTlsFiles* files) {
   flags.Group("TLS");
-  flags.String("tls-ca", &files->ca, "PEM file that signed the coordinators' certificates; turns TLS on");
+  flags.String("tls-ca", &files->ca,
+               "PEM file that signed the coordinators' certificates; turns TLS on");
   flags.String("tls-cert", &files->cert, "PEM file with the certificate to show to coordinators");
   flags.String("tls-key", &files->key, "PEM file with the certificate's private key");
 }

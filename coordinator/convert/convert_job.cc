@@ -8,21 +8,31 @@ namespace {
 
 Role RoleFromProto(v1::Role role) {
   switch (role) {
-    case v1::ROLE_SYSTEM: return Role::kSystem;
-    case v1::ROLE_DEVELOPER: return Role::kDeveloper;
-    case v1::ROLE_ASSISTANT: return Role::kAssistant;
-    case v1::ROLE_TOOL: return Role::kTool;
-    default: return Role::kUser;
+    case v1::ROLE_SYSTEM:
+      return Role::kSystem;
+    case v1::ROLE_DEVELOPER:
+      return Role::kDeveloper;
+    case v1::ROLE_ASSISTANT:
+      return Role::kAssistant;
+    case v1::ROLE_TOOL:
+      return Role::kTool;
+    default:
+      return Role::kUser;
   }
 }
 
 v1::Role RoleToProto(Role role) {
   switch (role) {
-    case Role::kSystem: return v1::ROLE_SYSTEM;
-    case Role::kDeveloper: return v1::ROLE_DEVELOPER;
-    case Role::kUser: return v1::ROLE_USER;
-    case Role::kAssistant: return v1::ROLE_ASSISTANT;
-    case Role::kTool: return v1::ROLE_TOOL;
+    case Role::kSystem:
+      return v1::ROLE_SYSTEM;
+    case Role::kDeveloper:
+      return v1::ROLE_DEVELOPER;
+    case Role::kUser:
+      return v1::ROLE_USER;
+    case Role::kAssistant:
+      return v1::ROLE_ASSISTANT;
+    case Role::kTool:
+      return v1::ROLE_TOOL;
   }
   return v1::ROLE_UNSPECIFIED;
 }
@@ -85,22 +95,36 @@ void AgentToProto(const Agent& agent, v1::Agent* proto) {
 ToolChoice ToolChoiceFromProto(v1::ToolChoice* proto) {
   ToolChoice choice{.function = std::move(*proto->mutable_function())};
   switch (proto->mode()) {
-    case v1::ToolChoice::NONE: choice.mode = ToolChoice::Mode::kNone; break;
-    case v1::ToolChoice::AUTO: choice.mode = ToolChoice::Mode::kAuto; break;
-    case v1::ToolChoice::REQUIRED: choice.mode = ToolChoice::Mode::kRequired; break;
-    case v1::ToolChoice::FUNCTION: choice.mode = ToolChoice::Mode::kFunction; break;
-    default: break;
+    case v1::ToolChoice::NONE:
+      choice.mode = ToolChoice::Mode::kNone;
+      break;
+    case v1::ToolChoice::AUTO:
+      choice.mode = ToolChoice::Mode::kAuto;
+      break;
+    case v1::ToolChoice::REQUIRED:
+      choice.mode = ToolChoice::Mode::kRequired;
+      break;
+    case v1::ToolChoice::FUNCTION:
+      choice.mode = ToolChoice::Mode::kFunction;
+      break;
+    default:
+      break;
   }
   return choice;
 }
 
 v1::ToolChoice::Mode ToolChoiceModeToProto(ToolChoice::Mode mode) {
   switch (mode) {
-    case ToolChoice::Mode::kUnspecified: return v1::ToolChoice::MODE_UNSPECIFIED;
-    case ToolChoice::Mode::kNone: return v1::ToolChoice::NONE;
-    case ToolChoice::Mode::kAuto: return v1::ToolChoice::AUTO;
-    case ToolChoice::Mode::kRequired: return v1::ToolChoice::REQUIRED;
-    case ToolChoice::Mode::kFunction: return v1::ToolChoice::FUNCTION;
+    case ToolChoice::Mode::kUnspecified:
+      return v1::ToolChoice::MODE_UNSPECIFIED;
+    case ToolChoice::Mode::kNone:
+      return v1::ToolChoice::NONE;
+    case ToolChoice::Mode::kAuto:
+      return v1::ToolChoice::AUTO;
+    case ToolChoice::Mode::kRequired:
+      return v1::ToolChoice::REQUIRED;
+    case ToolChoice::Mode::kFunction:
+      return v1::ToolChoice::FUNCTION;
   }
   return v1::ToolChoice::MODE_UNSPECIFIED;
 }
@@ -179,11 +203,12 @@ JobSpec SpecFromProto(v1::JobSpec* proto) {
     out.parameters = Text(std::move(*tool.mutable_parameters()));
     if (tool.has_strict()) out.strict = tool.strict();
   }
-  if (proto->has_tool_choice()) spec.tool_choice = ToolChoiceFromProto(proto->mutable_tool_choice());
+  if (proto->has_tool_choice())
+    spec.tool_choice = ToolChoiceFromProto(proto->mutable_tool_choice());
   if (proto->has_parallel_tool_calls()) spec.parallel_tool_calls = proto->parallel_tool_calls();
   if (proto->has_deadline()) {
-    spec.deadline = absl::Seconds(proto->deadline().seconds()) +
-                    absl::Nanoseconds(proto->deadline().nanos());
+    spec.deadline =
+        absl::Seconds(proto->deadline().seconds()) + absl::Nanoseconds(proto->deadline().nanos());
   }
   if (proto->has_seed()) spec.seed = proto->seed();
   return spec;
@@ -213,19 +238,18 @@ void CallToProto(const CallInput& input, const JobSpec& spec, v1::RunTask* proto
 }
 
 Completion CompletionFromProto(v1::Completion* proto) {
-  Completion completion{
-      .content = Text(std::move(*proto->mutable_content())),
-      .reasoning = Text(std::move(*proto->mutable_reasoning())),
-      .finish_reason = std::move(*proto->mutable_finish_reason()),
-      .usage = UsageFromProto(proto->usage()),
-      .time_info = {.queue_seconds = proto->time_info().queue_seconds(),
-                    .prompt_seconds = proto->time_info().prompt_seconds(),
-                    .completion_seconds = proto->time_info().completion_seconds(),
-                    .total_seconds = proto->time_info().total_seconds()},
-      .response_id = std::move(*proto->mutable_response_id()),
-      .response_model = std::move(*proto->mutable_response_model()),
-      .system_fingerprint = std::move(*proto->mutable_system_fingerprint()),
-      .service_tier_used = std::move(*proto->mutable_service_tier_used())};
+  Completion completion{.content = Text(std::move(*proto->mutable_content())),
+                        .reasoning = Text(std::move(*proto->mutable_reasoning())),
+                        .finish_reason = std::move(*proto->mutable_finish_reason()),
+                        .usage = UsageFromProto(proto->usage()),
+                        .time_info = {.queue_seconds = proto->time_info().queue_seconds(),
+                                      .prompt_seconds = proto->time_info().prompt_seconds(),
+                                      .completion_seconds = proto->time_info().completion_seconds(),
+                                      .total_seconds = proto->time_info().total_seconds()},
+                        .response_id = std::move(*proto->mutable_response_id()),
+                        .response_model = std::move(*proto->mutable_response_model()),
+                        .system_fingerprint = std::move(*proto->mutable_system_fingerprint()),
+                        .service_tier_used = std::move(*proto->mutable_service_tier_used())};
   for (v1::ToolCall& call : *proto->mutable_tool_calls()) {
     completion.tool_calls.push_back(ToolCallFromProto(&call));
   }

@@ -85,8 +85,7 @@ void StageToProto(const JobMachine& machine, const Stage& stage, v1::LayerResult
   proto->set_round(stage.round);
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const JobMachine::Task& task = machine.task(i);
-    const bool finished =
-        task.state == TaskState::kSucceeded || task.state == TaskState::kFailed;
+    const bool finished = task.state == TaskState::kSucceeded || task.state == TaskState::kFailed;
     ResultToProto(machine.plan(), finished ? task.result : Unfinished(machine, i),
                   proto->add_tasks());
   }

@@ -20,8 +20,8 @@ using Buckets = Histogram::BucketBoundaries;
 
 // Fine below 10 ms, where the system's own time lies; coarse up to the longest deadlines.
 const Buckets& SecondsBuckets() {
-  static const Buckets buckets = {.0005, .001, .002, .005, .01,  .02,  .04,  .08, .16,
-                                  .32,   .64,  1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300};
+  static const Buckets buckets = {.0005, .001, .002, .005, .01,   .02,   .04,   .08,   .16, .32,
+                                  .64,   1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300};
   return buckets;
 }
 
@@ -76,7 +76,8 @@ struct CoordinatorMetrics::Families {
         attempts(Make(BuildCounter, r, "moa_attempts_total",
                       "Upstream calls ended, by model and outcome")),
         tokens(Make(BuildCounter, r, "moa_tokens_total",
-                    "Tokens as the provider counted them, by model and kind; cached ones are part of the prompt, "
+                    "Tokens as the provider counted them, by model and kind; cached ones are part "
+                    "of the prompt, "
                     "reasoning ones of the completion")),
         duplicated(Make(BuildCounter, r, "moa_upstream_calls_duplicated_total",
                         "Calls made again because their result was lost or could not be adopted")
@@ -107,7 +108,8 @@ struct CoordinatorMetrics::Families {
           &finished.Add({{"state", Lower(JobStateName(state))}});
     }
     for (const TaskState state : {TaskState::kSucceeded, TaskState::kFailed}) {
-      task_states[static_cast<size_t>(state)] = &tasks.Add({{"state", Lower(TaskStateName(state))}});
+      task_states[static_cast<size_t>(state)] =
+          &tasks.Add({{"state", Lower(TaskStateName(state))}});
     }
     agents_seconds = &layer_seconds.Add({{"kind", "agents"}}, SecondsBuckets());
     aggregator_seconds = &layer_seconds.Add({{"kind", "aggregator"}}, SecondsBuckets());
@@ -230,13 +232,12 @@ std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
     levels = levels_;
   }
   const auto number = [](uint64_t value) { return static_cast<double>(value); };
-  const double age = levels.tasks_queued == 0
-                         ? 0
-                         : absl::ToDoubleSeconds(Loop::Now() - levels.oldest_queued);
+  const double age =
+      levels.tasks_queued == 0 ? 0 : absl::ToDoubleSeconds(Loop::Now() - levels.oldest_queued);
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
-  families.push_back(LevelFamily(
-      "moa_jobs", "Jobs without a terminal record", {{{{"state", "queued"}}, number(levels.jobs_queued)},
-                                                {{{"state", "running"}}, number(levels.jobs_running)}}));
+  families.push_back(LevelFamily("moa_jobs", "Jobs without a terminal record",
+                                 {{{{"state", "queued"}}, number(levels.jobs_queued)},
+                                  {{{"state", "running"}}, number(levels.jobs_running)}}));
   families.push_back(LevelFamily("moa_queue_tasks", "Ready tasks that wait for a slot",
                                  {{{}, number(levels.tasks_queued)}}));
   families.push_back(LevelFamily("moa_queue_oldest_age_seconds",
@@ -245,10 +246,11 @@ std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
                                  {{{}, number(levels.attempts_running)}}));
   families.push_back(
       LevelFamily("moa_workers", "Connected workers", {{{}, number(levels.workers)}}));
-  families.push_back(LevelFamily(
-      "moa_worker_slots", "Slots of the connected workers, by use",
-      {{{{"state", "used"}}, number(levels.attempts_running)},
-       {{{"state", "free"}}, number(levels.slots - std::min(levels.slots, levels.attempts_running))}}));
+  families.push_back(
+      LevelFamily("moa_worker_slots", "Slots of the connected workers, by use",
+                  {{{{"state", "used"}}, number(levels.attempts_running)},
+                   {{{"state", "free"}},
+                    number(levels.slots - std::min(levels.slots, levels.attempts_running))}}));
   families.push_back(
       LevelFamily("moa_watchers", "Calls of WatchJob", {{{}, number(levels.watchers)}}));
   return families;

@@ -32,9 +32,8 @@ void ExpandPreset(v1::JobSpec* job, const std::vector<v1::Preset>& presets,
     violations->push_back({"preset", "the job needs exactly one of preset and moa; it has both"});
     return;
   }
-  const auto preset = std::find_if(presets.begin(), presets.end(), [&](const v1::Preset& p) {
-    return p.name() == job->preset();
-  });
+  const auto preset = std::find_if(presets.begin(), presets.end(),
+                                   [&](const v1::Preset& p) { return p.name() == job->preset(); });
   if (preset != presets.end()) {
     *job->mutable_moa() = preset->moa();
     job->clear_preset();
@@ -52,8 +51,7 @@ void ExpandPreset(v1::JobSpec* job, const std::vector<v1::Preset>& presets,
 
 std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
                                                 const std::vector<v1::Preset>& presets,
-                                                const ModelTable& models,
-                                                const JobLimits& limits) {
+                                                const ModelTable& models, const JobLimits& limits) {
   std::vector<Violation> violations;
   if (request->idempotency_key().size() > kKeyBytesMax) {
     violations.push_back(
@@ -76,8 +74,8 @@ std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
 
 absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request) {
   if (request.page_size() > kPageSizeMax) {
-    return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(),
-                                                   " is more than ", kPageSizeMax));
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_size: ", request.page_size(), " is more than ", kPageSizeMax));
   }
   JobQuery query{.tenant = request.tenant(),
                  .limit = request.page_size() == 0 ? kPageSizeDefault : request.page_size()};
@@ -120,7 +118,8 @@ void WriteListResponse(std::vector<JobRow> rows, size_t page_size, v1::ListJobsR
 absl::StatusOr<JobId> ReadJobId(const std::string& job_id) {
   if (job_id.empty()) return absl::InvalidArgumentError("job_id: is missing");
   if (!IsTimeOrderedId(job_id)) {
-    return absl::NotFoundError("there is no such job: ids have 26 characters, as SubmitJob gave them");
+    return absl::NotFoundError(
+        "there is no such job: ids have 26 characters, as SubmitJob gave them");
   }
   return JobId(job_id);
 }

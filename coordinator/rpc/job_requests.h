@@ -1,11 +1,11 @@
 #pragma once
 
+#include <grpcpp/support/status.h>
+
 #include <memory>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include <grpcpp/support/status.h>
 
 #include "absl/status/statusor.h"
 #include "coordinator/engine/model_table.h"
@@ -26,8 +26,7 @@ struct CheckedJob {
 // status is the client's, with every mistake.
 std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
                                                 const std::vector<v1::Preset>& presets,
-                                                const ModelTable& models,
-                                                const JobLimits& limits);
+                                                const ModelTable& models, const JobLimits& limits);
 
 // INVALID_ARGUMENT names the field.
 absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request);

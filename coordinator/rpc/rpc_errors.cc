@@ -45,11 +45,10 @@ grpc::Status InvalidJob(const std::vector<Violation>& violations) {
     if (static_cast<size_t>(bad.field_violations_size()) == kViolationsMax) break;
   }
   const size_t shown = static_cast<size_t>(bad.field_violations_size());
-  std::string message =
-      violations.size() == 1
-          ? absl::StrCat("the job is invalid: ", Cut(violations[0].field), ": ",
-                         Cut(violations[0].description))
-          : absl::StrCat("the job is invalid: ", violations.size(), " mistakes");
+  std::string message = violations.size() == 1
+                            ? absl::StrCat("the job is invalid: ", Cut(violations[0].field), ": ",
+                                           Cut(violations[0].description))
+                            : absl::StrCat("the job is invalid: ", violations.size(), " mistakes");
   if (shown < violations.size()) absl::StrAppend(&message, ", the first ", shown, " of them shown");
   v1::RpcStatus status;
   status.set_code(grpc::StatusCode::INVALID_ARGUMENT);

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <vector>
-
 #include <grpcpp/support/status.h>
+
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <grpcpp/support/server_callback.h>
+
 #include <deque>
 #include <memory>
 #include <string>
-
-#include <grpcpp/support/server_callback.h>
 
 #include "common/loop/mutex.h"
 #include "coordinator/runtime/coordinator.h"
@@ -46,7 +46,7 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchJobResponse> 
    private:
     bool Push(v1::WatchJobResponse message, size_t bytes);
 
-    Mutex mutex_;  // before WatchStream::mutex_
+    Mutex mutex_;                                  // before WatchStream::mutex_
     WatchStream* stream_ ABSL_GUARDED_BY(mutex_);  // null once gRPC is done with the call
   };
 

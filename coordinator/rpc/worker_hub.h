@@ -38,8 +38,7 @@ class WorkerHub final : public v1::WorkerHub::CallbackService {
   Coordinator& coordinator_;
   const std::string coordinator_id_;
   std::atomic<uint64_t> next_session_{1};
-  std::map<uint64_t, std::unique_ptr<WorkerSession>> sessions_
-      ABSL_GUARDED_BY(coordinator_.loop());
+  std::map<uint64_t, std::unique_ptr<WorkerSession>> sessions_ ABSL_GUARDED_BY(coordinator_.loop());
 };
 
 }  // namespace moa

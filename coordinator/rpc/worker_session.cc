@@ -50,12 +50,11 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
       return;
     case v1::WorkerMessage::kDelta: {
       v1::AttemptDelta* delta = message.mutable_delta();
-      return coordinator_.AttemptDelta(
-          worker_, this, RefFromProto(delta->ref()),
-          {.content_offset = delta->content_offset(),
-           .content = Text(std::move(*delta->mutable_content())),
-           .reasoning_offset = delta->reasoning_offset(),
-           .reasoning = Text(std::move(*delta->mutable_reasoning()))});
+      return coordinator_.AttemptDelta(worker_, this, RefFromProto(delta->ref()),
+                                       {.content_offset = delta->content_offset(),
+                                        .content = Text(std::move(*delta->mutable_content())),
+                                        .reasoning_offset = delta->reasoning_offset(),
+                                        .reasoning = Text(std::move(*delta->mutable_reasoning()))});
     }
     case v1::WorkerMessage::kStatus: {
       const v1::WorkerStatus& status = message.status();
@@ -121,8 +120,7 @@ void WorkerSession::Welcome(const std::vector<AttemptRef>& keep) {
   v1::CoordinatorMessage message;
   v1::Welcome* welcome = message.mutable_welcome();
   welcome->set_coordinator_id(coordinator_id_);
-  welcome->set_silence_limit_us(
-      static_cast<uint64_t>(absl::ToInt64Microseconds(kSilenceLimit)));
+  welcome->set_silence_limit_us(static_cast<uint64_t>(absl::ToInt64Microseconds(kSilenceLimit)));
   for (const AttemptRef& ref : keep) RefToProto(ref, welcome->add_keep());
   pending_.insert(pending_.begin(), std::move(message));
 }
@@ -155,8 +153,8 @@ void WorkerSession::Run(const RunCommand& command) {
   }
   if (command.timeout < absl::InfiniteDuration()) {
     // 0 would mean no limit.
-    run->set_timeout_us(static_cast<uint64_t>(
-        std::max<int64_t>(1, absl::ToInt64Microseconds(command.timeout))));
+    run->set_timeout_us(
+        static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Microseconds(command.timeout))));
   }
   run->set_stream(command.stream);
   run->set_stream_deltas(command.stream_deltas);

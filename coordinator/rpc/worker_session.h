@@ -55,7 +55,7 @@ class WorkerSession final : public WorkerLink {
   const std::shared_ptr<WorkerOutlet> outlet_;
   const std::string coordinator_id_;
 
-  WorkerId worker_;  // empty until Hello
+  WorkerId worker_;                              // empty until Hello
   std::vector<v1::CoordinatorMessage> pending_;  // until Flush
   v1::ResultsDurable forgotten_;  // until the next message, or the next tick: nobody waits for it
   bool draining_ = false;         // but a worker that wants to leave does

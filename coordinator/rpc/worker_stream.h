@@ -1,10 +1,10 @@
 #pragma once
 
+#include <grpcpp/support/server_callback.h>
+
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include <grpcpp/support/server_callback.h>
 
 #include "absl/strings/string_view.h"
 #include "common/loop/mutex.h"

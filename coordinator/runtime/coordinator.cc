@@ -69,28 +69,28 @@ void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempoten
              .request_hash = std::move(hash),
              .spec = spec,
              .accepted = {.sequence = 1, .payload = payload}};
-  store_.Insert(std::move(job), [this, id, plan = std::move(plan), accepted, payload,
-                                 size = spec.size(), done = std::move(done)](
-                                    absl::StatusOr<InsertOutcome> outcome) mutable {
-    loop_.AssertHeld();
-    if (outcome.ok() && !outcome->existing) {
-      observer_.JobSubmitted();
-      StartJob(id, std::move(plan), accepted, payload);
-      FindJob(id)->text_bytes = size;
-      return done(std::move(outcome));
-    }
-    live_jobs_.fetch_sub(1);
-    live_bytes_.fetch_sub(size);
-    if (!outcome.ok()) {
-      observer_.JobRefused("store");
-    } else if (!outcome->same_request) {
-      observer_.JobRefused("conflict");
-      outcome = absl::AlreadyExistsError(
-          absl::StrCat("the idempotency key was used for a different job, ", outcome->id.value(),
-                       ": use a new key for a new job"));
-    }
-    done(std::move(outcome));
-  });
+  store_.Insert(std::move(job),
+                [this, id, plan = std::move(plan), accepted, payload, size = spec.size(),
+                 done = std::move(done)](absl::StatusOr<InsertOutcome> outcome) mutable {
+                  loop_.AssertHeld();
+                  if (outcome.ok() && !outcome->existing) {
+                    observer_.JobSubmitted();
+                    StartJob(id, std::move(plan), accepted, payload);
+                    FindJob(id)->text_bytes = size;
+                    return done(std::move(outcome));
+                  }
+                  live_jobs_.fetch_sub(1);
+                  live_bytes_.fetch_sub(size);
+                  if (!outcome.ok()) {
+                    observer_.JobRefused("store");
+                  } else if (!outcome->same_request) {
+                    observer_.JobRefused("conflict");
+                    outcome = absl::AlreadyExistsError(
+                        absl::StrCat("the idempotency key was used for a different job, ",
+                                     outcome->id.value(), ": use a new key for a new job"));
+                  }
+                  done(std::move(outcome));
+                });
 }
 
 void Coordinator::Get(const JobId& id, JobCallback done) {
@@ -159,9 +159,8 @@ std::shared_ptr<const ModelTable> Coordinator::models() const {
 
 void Coordinator::Announce(const std::vector<std::string>& ids) {
   MutexLock lock(models_mutex_);
-  if (std::all_of(ids.begin(), ids.end(), [&](const std::string& id) {
-        return models_->Find(id) != nullptr;
-      })) {
+  if (std::all_of(ids.begin(), ids.end(),
+                  [&](const std::string& id) { return models_->Find(id) != nullptr; })) {
     return;
   }
   auto table = std::make_shared<ModelTable>(*models_);

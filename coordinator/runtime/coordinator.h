@@ -200,10 +200,11 @@ class Coordinator {
   Loop reader_;              // blocking reads of the store
 
   mutable Mutex models_mutex_;
-  std::shared_ptr<const ModelTable> models_ ABSL_GUARDED_BY(models_mutex_);  // replaced, never changed
+  std::shared_ptr<const ModelTable> models_
+      ABSL_GUARDED_BY(models_mutex_);  // replaced, never changed
 
   std::atomic<bool> draining_{false};
-  std::atomic<uint64_t> live_jobs_{0};    // admission: counted from Submit to RemoveJob
+  std::atomic<uint64_t> live_jobs_{0};  // admission: counted from Submit to RemoveJob
   std::atomic<uint64_t> live_bytes_{0};
   std::atomic<uint64_t> next_watch_{1};
 
@@ -215,7 +216,8 @@ class Coordinator {
   std::optional<std::pair<absl::Time, Loop::TimerId>> wake_up_ ABSL_GUARDED_BY(loop_);
   absl::AnyInvocable<void()> drained_ ABSL_GUARDED_BY(loop_);
   absl::Time drain_deadline_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();
-  uint64_t jobs_queued_ ABSL_GUARDED_BY(loop_) = 0;  // live jobs of which no task was dispatched yet
+  uint64_t jobs_queued_ ABSL_GUARDED_BY(loop_) =
+      0;                                          // live jobs of which no task was dispatched yet
   uint64_t unstored_ ABSL_GUARDED_BY(loop_) = 0;  // records given to the store and not yet on disk
 };
 

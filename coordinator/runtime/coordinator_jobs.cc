@@ -145,8 +145,8 @@ void Coordinator::Append(LiveJob& job, Record record) {
   Observe(job, record);
   const JobId& id = job.machine.id();
   const Text payload = EncodeRecord(*job.plan, record);
-  LiveJob::Unstored& unstored =
-      job.unstored.emplace_back(LiveJob::Unstored{.sequence = record.sequence, .payload = payload, .result = {}});
+  LiveJob::Unstored& unstored = job.unstored.emplace_back(
+      LiveJob::Unstored{.sequence = record.sequence, .payload = payload, .result = {}});
   JobUpdate update{.id = id, .event = {.sequence = record.sequence, .payload = payload}};
   if (std::holds_alternative<TaskFinished>(record.what)) {
     unstored.result = std::exchange(job.ending, std::nullopt);

@@ -119,7 +119,9 @@ void Coordinator::AttemptDelta(const WorkerId& id, const WorkerLink* link, const
                                DeltaPiece piece) {
   const WorkerId* where = scheduler_.WorkerOf(ref);
   LiveJob* job = FindJob(ref.job);
-  if (job == nullptr || LinkOf(id) != link || where == nullptr || *where != id || job->progress_watches == 0) return;
+  if (job == nullptr || LinkOf(id) != link || where == nullptr || *where != id ||
+      job->progress_watches == 0)
+    return;
   if (job->machine.task(ref.task).current != ref) return;
   LiveJob::TaskText& text = job->texts[ref.task];
   if (text.attempt != ref.attempt) text = {.attempt = ref.attempt, .content = {}, .reasoning = {}};

@@ -22,9 +22,8 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   }
   std::vector<HeldAttempt> held = std::exchange(hello.held, {});
   Announce(hello.models);
-  scheduler_.SetWorker(id, {.slots = hello.slots,
-                            .models = hello.models,
-                            .draining = hello.draining});
+  scheduler_.SetWorker(id,
+                       {.slots = hello.slots, .models = hello.models, .draining = hello.draining});
   LogInfo("worker connected", {{"worker", hello.name},
                                {"slots", hello.slots},
                                {"held", held.size()},
@@ -47,7 +46,8 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   link->Welcome(keep);
   for (const AttemptRef& ref : keep) {
     LiveJob* job = FindJob(ref.job);
-    if (job == nullptr || job->progress_watches == 0 || scheduler_.WorkerOf(ref) == nullptr) continue;
+    if (job == nullptr || job->progress_watches == 0 || scheduler_.WorkerOf(ref) == nullptr)
+      continue;
     link->StreamDeltas(ref, true);  // a new stream forwards nothing until it is asked
     PublishStarted(*job, ref.task);
   }
@@ -55,10 +55,10 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
 
 bool Coordinator::IsBeingStored(const AttemptRef& ref) {
   const LiveJob* job = FindJob(ref.job);
-  return job != nullptr &&
-         std::any_of(job->unstored.begin(), job->unstored.end(), [&](const LiveJob::Unstored& record) {
-           return record.result && record.result->second == ref;
-         });
+  return job != nullptr && std::any_of(job->unstored.begin(), job->unstored.end(),
+                                       [&](const LiveJob::Unstored& record) {
+                                         return record.result && record.result->second == ref;
+                                       });
 }
 
 // Whether the attempt's call is the one that the job wants made now; it then runs on this worker.
@@ -68,15 +68,13 @@ bool Coordinator::TakeHeld(const WorkerId& id, const HeldAttempt& held) {
   const JobMachine::Task& task = job->machine.task(held.ref.task);
   if (task.state != TaskState::kQueued) {
     const bool made_again = task.state == TaskState::kRunning ||
-                            task.state == TaskState::kSucceeded ||
-                            task.state == TaskState::kFailed;
+                            task.state == TaskState::kSucceeded || task.state == TaskState::kFailed;
     if (made_again && task.current != held.ref) observer_.CallDuplicated();
     return false;
   }
   const CallInput input = job->machine.Input(held.ref.task);
   if (job->hasher.Hash(input, job->plan->spec) != held.input_hash) return false;
-  Apply(*job,
-        AttemptAdopted{.ref = held.ref, .worker = workers_.at(id).info.hello.name}, {});
+  Apply(*job, AttemptAdopted{.ref = held.ref, .worker = workers_.at(id).info.hello.name}, {});
   if (task.state != TaskState::kRunning || task.current != held.ref) return false;
   scheduler_.Adopt(held.ref, job->plan->spec.tenant, id);
   return true;

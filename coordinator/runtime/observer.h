@@ -13,11 +13,12 @@ namespace moa {
 class RuntimeObserver {
  public:
   struct Levels {
-    uint64_t jobs_queued = 0;          // accepted, no task dispatched yet
-    uint64_t jobs_running = 0;         // further on, no durable terminal record yet
-    uint64_t tasks_queued = 0;         // ready, waiting for a slot
+    uint64_t jobs_queued = 0;   // accepted, no task dispatched yet
+    uint64_t jobs_running = 0;  // further on, no durable terminal record yet
+    uint64_t tasks_queued = 0;  // ready, waiting for a slot
     uint64_t attempts_running = 0;
-    absl::Time oldest_queued = absl::InfiniteFuture();  // when the oldest of the queued became ready
+    absl::Time oldest_queued =
+        absl::InfiniteFuture();  // when the oldest of the queued became ready
     uint64_t workers = 0;
     uint64_t slots = 0;
     uint64_t watchers = 0;
@@ -31,7 +32,9 @@ class RuntimeObserver {
                         absl::Duration critical_path) {
     (void)state, (void)degraded, (void)latency, (void)critical_path;
   }
-  virtual void StageEnded(bool aggregator, absl::Duration latency) { (void)aggregator, (void)latency; }
+  virtual void StageEnded(bool aggregator, absl::Duration latency) {
+    (void)aggregator, (void)latency;
+  }
   virtual void TaskEnded(TaskState state) { (void)state; }
   // `code` is kUnspecified for a success. `ttft` is zero when the reply was not streamed.
   virtual void AttemptEnded(absl::string_view model, ErrorCode code, absl::Duration run,

@@ -143,7 +143,8 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
     Key key;
     std::string model;
     Assignment assignment;
-    if (!PickAttempt(queue, &key, &model, &assignment.worker)) continue;  // until something is freed
+    if (!PickAttempt(queue, &key, &model, &assignment.worker))
+      continue;  // until something is freed
 
     assignment.ref = std::get<2>(key);
     const auto it = queue.by_model.find(model);

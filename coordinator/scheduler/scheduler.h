@@ -22,8 +22,8 @@ struct ReadyAttempt {
   AttemptRef ref;
   Tenant tenant;
   std::string model;
-  uint32_t stages_left = 0;   // of its job, its own stage included
-  absl::Time accepted_at;     // of its job
+  uint32_t stages_left = 0;  // of its job, its own stage included
+  absl::Time accepted_at;    // of its job
   absl::Time enqueued_at;
   // Not before this time: leaves a worker that may still hold the call the time to come back.
   absl::Time not_before = absl::InfinitePast();
@@ -122,7 +122,7 @@ class Scheduler {
   absl::btree_set<std::pair<absl::Time, AttemptRef>> held_;    // not_before
   absl::btree_map<Tenant, TenantQueue> tenants_;
   absl::btree_map<WorkerId, Worker> workers_;
-  absl::btree_set<std::pair<uint32_t, WorkerId>> by_free_;     // free slots > 0 only
+  absl::btree_set<std::pair<uint32_t, WorkerId>> by_free_;  // free slots > 0 only
   absl::flat_hash_map<AttemptRef, Running> running_;
   uint64_t serve_counter_ = 0;
 };

@@ -161,9 +161,7 @@ void ReportMemory(const char* when, const RunningCluster& running) {
 void Run(const Shape& shape) {
   RunningCluster running;
   cluster::MiniCluster& processes = running.processes;
-  running.watched.emplace_back(
-      "simulator", &processes.StartSimulator(
-                       {"--time-scale", "0"}));
+  running.watched.emplace_back("simulator", &processes.StartSimulator({"--time-scale", "0"}));
   running.watched.emplace_back("coordinator", &processes.StartCoordinator(shape.coordinator_args));
   for (int64_t i = 0; i < shape.workers; ++i) {
     running.watched.emplace_back("workers", &processes.StartWorker(absl::StrCat("worker", i)));
@@ -191,9 +189,9 @@ void Run(const Shape& shape) {
 // False when an argument is not known or not a number.
 bool ReadArguments(int argc, char** argv, Shape* shape) {
   const std::map<std::string, int64_t*> numbers = {
-      {"--jobs", &shape->jobs},       {"--concurrency", &shape->concurrency},
-      {"--layers", &shape->layers},   {"--single-jobs", &shape->single_jobs},
-      {"--agents", &shape->agents},   {"--workers", &shape->workers},
+      {"--jobs", &shape->jobs},     {"--concurrency", &shape->concurrency},
+      {"--layers", &shape->layers}, {"--single-jobs", &shape->single_jobs},
+      {"--agents", &shape->agents}, {"--workers", &shape->workers},
       {"--repeat", &shape->repeat}};
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];

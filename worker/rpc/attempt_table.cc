@@ -65,11 +65,11 @@ AttemptTable::Verdict AttemptTable::Admit(const AttemptRef& ref, std::string inp
   const bool full = running_ >= limits_.slots;
   *key = Insert(ref, std::move(input_hash));
   if (!draining_ && !full) return Verdict::kStart;
-  Finish(*key, MakeErrorResult(ErrorCode::kWorkerLost,
-                               draining_ ? "the worker is draining and takes no new task"
-                                         : absl::StrCat("the worker's ", limits_.slots,
-                                                        " slots are taken"),
-                               true));
+  Finish(*key, MakeErrorResult(
+                   ErrorCode::kWorkerLost,
+                   draining_ ? "the worker is draining and takes no new task"
+                             : absl::StrCat("the worker's ", limits_.slots, " slots are taken"),
+                   true));
   *key = 0;
   return Verdict::kRefused;
 }

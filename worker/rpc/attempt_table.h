@@ -123,8 +123,8 @@ class AttemptTable {
   struct Entry {
     AttemptRef ref;
     std::string input_hash;
-    FinishedPtr finished;     // null while running
-    bool in_hello = false;    // named by the connection's Hello; Welcome decides on it
+    FinishedPtr finished;   // null while running
+    bool in_hello = false;  // named by the connection's Hello; Welcome decides on it
   };
   using Entries = std::map<Key, Entry>;  // ordered: Hello and reports come in order of admission
 

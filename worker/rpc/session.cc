@@ -189,11 +189,10 @@ void Session::HandleWelcome(const v1::Welcome& welcome) {
   outage_logged_ = false;
   backoff_.Reset();
   sent_time_ = received_time_;
-  const uint64_t limit_us = std::min<uint64_t>(
-      welcome.silence_limit_us(), absl::ToInt64Microseconds(kSilenceLimitMax));
-  silence_limit_ = limit_us == 0
-                       ? kSilenceLimitDefault
-                       : std::max(absl::Microseconds(limit_us), kSilenceLimitMin);
+  const uint64_t limit_us =
+      std::min<uint64_t>(welcome.silence_limit_us(), absl::ToInt64Microseconds(kSilenceLimitMax));
+  silence_limit_ = limit_us == 0 ? kSilenceLimitDefault
+                                 : std::max(absl::Microseconds(limit_us), kSilenceLimitMin);
   std::vector<AttemptRef> keep;
   keep.reserve(welcome.keep_size());
   for (const v1::AttemptRef& ref : welcome.keep()) keep.push_back(FromProto(ref));
@@ -224,8 +223,8 @@ void Session::HandleRunTask(const v1::RunTask& task) {
   if (attempts_.Admit(ref, task.input_hash(), &key) != AttemptTable::Verdict::kStart) return;
   absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task, contexts_);
   if (!request.ok()) {
-    attempts_.Finish(key, MakeErrorResult(upstream::ErrorCode::kInternal,
-                                          request.status().message(), true));
+    attempts_.Finish(
+        key, MakeErrorResult(upstream::ErrorCode::kInternal, request.status().message(), true));
     return;
   }
   request->timeouts.total = options_.call_timeout;
@@ -289,7 +288,8 @@ void Session::Advance(absl::Time now) {
   for (const AttemptTable::Key key : attempts_.ExpireOrphans(now)) calls_.Drop(key);
   if (stream_ == nullptr) return;
   if (!welcomed_) {
-    if (now >= opened_time_ + options_.welcome_timeout) Break("it accepts streams but says nothing");
+    if (now >= opened_time_ + options_.welcome_timeout)
+      Break("it accepts streams but says nothing");
     return;
   }
   if (now >= received_time_ + silence_limit_) {

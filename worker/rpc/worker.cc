@@ -1,9 +1,9 @@
 #include "worker/rpc/worker.h"
 
+#include <grpcpp/create_channel.h>
+
 #include <algorithm>
 #include <utility>
-
-#include <grpcpp/create_channel.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

@@ -16,7 +16,7 @@ Histogram::BucketBoundaries DurationBuckets() {
   return {.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
 }
 Histogram::BucketBoundaries TokenBuckets() {
-  return {1,     4,      16,      64,      256,      1024,     4096,
+  return {1,     4,     16,     64,      256,     1024,     4096,
           16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
 }
 
@@ -55,10 +55,8 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
                     .Name("moa_worker_attempts_total")
                     .Help("Attempts that ended, by model and outcome")
                     .Register(registry)) {
-  auto& slots = prometheus::BuildGauge()
-                    .Name("moa_worker_slots")
-                    .Help("Slots by state")
-                    .Register(registry);
+  auto& slots =
+      prometheus::BuildGauge().Name("moa_worker_slots").Help("Slots by state").Register(registry);
   slots_used_ = &slots.Add({{"state", "used"}});
   slots_free_ = &slots.Add({{"state", "free"}});
   auto& sessions = prometheus::BuildGauge()

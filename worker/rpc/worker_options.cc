@@ -26,8 +26,8 @@ std::string HostAndProcess() {
 void AddFlags(FlagSet& flags, WorkerOptions* options) {
   flags.Group("Coordinators");
   flags.AddressList("coordinator", &options->coordinators, "coordinators to take tasks from");
-  flags.Int("slots", &options->slots,
-            "calls at once, split evenly among the coordinators", 1, 100'000);
+  flags.Int("slots", &options->slots, "calls at once, split evenly among the coordinators", 1,
+            100'000);
   flags.String("name", &options->name, "name for people (default: host name and process id)");
   flags.Duration("drain-timeout", &options->drain_timeout,
                  "after SIGTERM, how long running calls may go on");
@@ -81,9 +81,9 @@ absl::Status CheckWorkerOptions(const WorkerOptions& options) {
         "--base-url (the local simulator is cerebras-sim)");
   }
   if (options.slots < static_cast<int64_t>(options.coordinators.size())) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--slots: ", options.slots, " slots cannot be split among ", options.coordinators.size(),
-        " coordinators; give each at least one"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--slots: ", options.slots, " slots cannot be split among ",
+                     options.coordinators.size(), " coordinators; give each at least one"));
   }
   return absl::OkStatus();
 }

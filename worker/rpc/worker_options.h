@@ -33,7 +33,7 @@ struct WorkerOptions {
   std::string log_level = "info";
 
   // Not flags; tests shorten them.
-  absl::Duration settle_timeout = absl::Seconds(2);   // for ResultsDurable, at the end of draining
+  absl::Duration settle_timeout = absl::Seconds(2);  // for ResultsDurable, at the end of draining
   absl::Duration welcome_timeout = absl::Seconds(10);
 };
 

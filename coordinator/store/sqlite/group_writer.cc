@@ -253,7 +253,8 @@ void GroupWriter::WaitUntil(absl::Time until, Waiting what) {
 void GroupWriter::TakeGroup(Group& group) {
   if (queued_urgent_ > 0) {
     has_company_ = queued_urgent_ > 1;
-    lonely_groups_ = has_company_ || lonely_groups_ >= options_.company_probe ? 0 : lonely_groups_ + 1;
+    lonely_groups_ =
+        has_company_ || lonely_groups_ >= options_.company_probe ? 0 : lonely_groups_ + 1;
   }
   size_t bytes = 0;
   while (!queue_.empty() && group.size() < options_.group_writes_max) {

@@ -30,8 +30,7 @@ struct SqliteJobStoreOptions {
 //   MOA_ASSIGN_OR_RETURN(std::unique_ptr<JobStore> store, OpenSqliteJobStore(path, options));
 //
 // Every error names the path and says what to do, and leaves an existing file as it was:
-//   FAILED_PRECONDITION  in use by another process; not a database; another application's or a
-//   newer
+//   FAILED_PRECONDITION  in use by another process; not a database; another application's or a newer
 //                        version's; a directory
 //   NOT_FOUND            no such directory
 //   PERMISSION_DENIED    the file, its directory or its file system is read-only

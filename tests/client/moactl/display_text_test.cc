@@ -45,9 +45,31 @@ TEST(DisplayTextTest, WritesNumbersForPeople) {
   EXPECT_EQ(WithThousands(0), "0");
   EXPECT_EQ(WithThousands(999), "999");
   EXPECT_EQ(WithThousands(1234567), "1,234,567");
-  EXPECT_EQ(ShortSeconds(0.4242), "0.42s");
-  EXPECT_EQ(ShortSeconds(12.34), "12.3s");
-  EXPECT_EQ(ShortSeconds(187), "3m 07s");
+}
+
+TEST(DisplayTextTest, WritesDurationsInTheUnitThatSaysMost) {
+  EXPECT_EQ(ShortDuration(absl::ZeroDuration()), "0.0 ms");
+  EXPECT_EQ(ShortDuration(absl::Microseconds(3420)), "3.4 ms");
+  EXPECT_EQ(ShortDuration(absl::Milliseconds(123)), "123 ms");
+  EXPECT_EQ(ShortDuration(absl::Milliseconds(1234)), "1.23 s");
+  EXPECT_EQ(ShortDuration(absl::Milliseconds(12340)), "12.34 s");
+  EXPECT_EQ(ShortDuration(absl::Seconds(123)), "2m03s");
+  EXPECT_EQ(ShortDuration(absl::Hours(2)), "120m00s");
+}
+
+TEST(DisplayTextTest, ADurationThatRoundsUpTakesTheNextUnit) {
+  EXPECT_EQ(ShortDuration(absl::Microseconds(9940)), "9.9 ms");
+  EXPECT_EQ(ShortDuration(absl::Microseconds(9960)), "10 ms");
+  EXPECT_EQ(ShortDuration(absl::Microseconds(999'400)), "999 ms");
+  EXPECT_EQ(ShortDuration(absl::Microseconds(999'600)), "1.00 s");
+  EXPECT_EQ(ShortDuration(absl::Microseconds(59'990'000)), "59.99 s");
+  EXPECT_EQ(ShortDuration(absl::Microseconds(59'996'000)), "1m00s");
+  EXPECT_EQ(ShortDuration(absl::Milliseconds(119'600)), "2m00s");
+}
+
+TEST(DisplayTextTest, ADurationOfABadPeerStaysShort) {
+  EXPECT_EQ(ShortDuration(-absl::InfiniteDuration()), "0.0 ms");
+  EXPECT_EQ(ShortDuration(absl::InfiniteDuration()), "52560000m00s");
 }
 
 TEST(StyledTextTest, ColoursOnlyWhenAskedAndNeverCutsAnEscape) {

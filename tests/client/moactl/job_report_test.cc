@@ -18,17 +18,17 @@ std::string Text(const std::vector<StyledLine>& lines) {
 
 TEST(JobReportTest, ShowsEveryCallAndWhereTheTimeWent) {
   EXPECT_EQ("\n" + Text(JobReport(FinishedJob("J1"))), R"(
-layer  agent       model         state      calls  queue    run   ttft  prompt  reply  tok/s  share
-1.1    planner     gpt-oss-120b  SUCCEEDED      1  0.00s  0.60s  0.05s     100     60    109   100%
-1.1    local       qwen-3.8-27b  FAILED         3  0.20s  0.00s              0      0            0%
-2.1    aggregator  gpt-oss-120b  SUCCEEDED      1  0.00s  0.40s  0.03s     200     60    162   100%
+layer  agent       model         state      calls   queue     run   ttft  prompt  reply  tok/s  share
+1.1    planner     gpt-oss-120b  SUCCEEDED      1  1.5 ms  600 ms  50 ms     100     60    109   100%
+1.1    local       qwen-3.8-27b  FAILED         3  200 ms  1.0 ms              0      0            0%
+2.1    aggregator  gpt-oss-120b  SUCCEEDED      1  0.5 ms  400 ms  30 ms     200     60    162   100%
 degraded: layer 1: agent local failed
 where the time went
-  layer 1 round 1  0.60s  longest call: planner                               queue up to 0.20s
-  aggregator       0.40s  longest call: aggregator                            queue up to 0.00s
-  critical path    1.00s  sum of the longest calls
-  added            0.25s  queueing, retries, dispatch (20.0% of the latency)
-  latency          1.25s  from acceptance to the end
+  layer 1 round 1  600 ms  longest call: planner                               queue up to 200 ms
+  aggregator       400 ms  longest call: aggregator                            queue up to 0.5 ms
+  critical path    1.00 s  sum of the longest calls
+  added            250 ms  queueing, retries, dispatch (20.0% of the latency)
+  latency          1.25 s  from acceptance to the end
 5 calls, 300 prompt tokens (64 cached), 120 completion tokens, $0.0013
 )");
 }

@@ -109,10 +109,10 @@ TEST(ProgressTest, ShowsLayersAgentsTokensSpeedAndTime) {
   model.Apply(Starts(Id(1, 1, "planner", 1, 1), 1), kStart);
   model.Apply(Delta(Id(1, 1, "planner", 1, 1), 1, 0, 400), kStart + absl::Seconds(1));
   EXPECT_EQ(Screen(model, kStart + absl::Seconds(3)), R"(
-trip  J1  RUNNING  4.00s  1/7 calls
+trip  J1  RUNNING  4.00 s  1/7 calls
 layer 1  round 1/2
-  planner     gpt-oss-120b  done      800 tok  2,000 tok/s  0.50s  attempt 2
-  planner #2  gpt-oss-120b  running  ~100 tok    ~50 tok/s  3.00s
+  planner     gpt-oss-120b  done      800 tok  2,000 tok/s  500 ms  attempt 2
+  planner #2  gpt-oss-120b  running  ~100 tok    ~50 tok/s  3.00 s
   local       qwen-3.8-27b  waiting
 )");
 }
@@ -153,12 +153,12 @@ TEST(ProgressTest, FollowsAWholeJobToItsEnd) {
       log,
       testing::ElementsAre(
           "job J1 accepted", "layer 1 round 1: started, 2 calls",
-          "layer 1 round 1: planner (gpt-oss-120b) done, 60 tokens in 0.60s",
+          "layer 1 round 1: planner (gpt-oss-120b) done, 60 tokens in 600 ms",
           "layer 1 round 1: local (qwen-3.8-27b) failed: the provider answered 500 (3 attempts)",
           "layer 1 round 1: degraded, 1 answers, 1 lost: agent local failed",
           "aggregator: started, 1 call",
-          "aggregator: aggregator (gpt-oss-120b) done, 60 tokens in 0.40s",
-          "job SUCCEEDED after 1.25s"));
+          "aggregator: aggregator (gpt-oss-120b) done, 60 tokens in 400 ms",
+          "job SUCCEEDED after 1.25 s"));
 }
 
 // First finished layers shrink, then the oldest lines go.

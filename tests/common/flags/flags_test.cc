@@ -38,11 +38,12 @@ class FlagsTest : public testing::Test {
 
   absl::Status Parse(const std::vector<std::string>& args,
                      const std::map<std::string, std::string>& environment = {}) {
-    return flags_.Parse(args, [&environment](const std::string& name) -> std::optional<std::string> {
-      const auto it = environment.find(name);
-      if (it == environment.end()) return std::nullopt;
-      return it->second;
-    });
+    return flags_.Parse(args,
+                        [&environment](const std::string& name) -> std::optional<std::string> {
+                          const auto it = environment.find(name);
+                          if (it == environment.end()) return std::nullopt;
+                          return it->second;
+                        });
   }
 
   FlagSet flags_;
@@ -151,8 +152,8 @@ TEST_F(FlagsTest, RequiredFlagsMustComeFromSomewhere) {
 
 TEST_F(FlagsTest, HelpShowsGroupsDefaultsAndTheEnvironment) {
   const std::string help = flags_.Help();
-  for (const char* part : {"Tests flags.", "Network", "Limits", "--max-queued-jobs", "(default 100)",
-                           "(default 30s)", "MOA_LISTEN", "--version"}) {
+  for (const char* part : {"Tests flags.", "Network", "Limits", "--max-queued-jobs",
+                           "(default 100)", "(default 30s)", "MOA_LISTEN", "--version"}) {
     EXPECT_THAT(help, HasSubstr(part));
   }
   EXPECT_LT(help.find("Network"), help.find("--listen"));

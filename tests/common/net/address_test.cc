@@ -22,12 +22,24 @@ TEST(AddressTest, ReadsNamesAndBothFamiliesAndPrintsThemBack) {
 
 TEST(AddressTest, SaysWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "HOST:PORT"},           {"localhost", "HOST:PORT"},    {":7070", "host is missing"},
-      {"a:", "port"},              {"a:65536", "port"},           {"a:-1", "port"},
-      {"a:+1", "port"},            {"a: 1", "port"},              {"a:1x", "port"},
-      {"a:000001", "port"},        {"::1:7070", "[ADDRESS]:PORT"}, {"[::1]", "[ADDRESS]:PORT"},
-      {"[::1", "[ADDRESS]:PORT"},  {"[zz]:1", "brackets"},        {"[]:1", "brackets"},
-      {"a b:1", "letters"},        {"http://a:1", "scheme"},      {"a/b:1", "letters"},
+      {"", "HOST:PORT"},
+      {"localhost", "HOST:PORT"},
+      {":7070", "host is missing"},
+      {"a:", "port"},
+      {"a:65536", "port"},
+      {"a:-1", "port"},
+      {"a:+1", "port"},
+      {"a: 1", "port"},
+      {"a:1x", "port"},
+      {"a:000001", "port"},
+      {"::1:7070", "[ADDRESS]:PORT"},
+      {"[::1]", "[ADDRESS]:PORT"},
+      {"[::1", "[ADDRESS]:PORT"},
+      {"[zz]:1", "brackets"},
+      {"[]:1", "brackets"},
+      {"a b:1", "letters"},
+      {"http://a:1", "scheme"},
+      {"a/b:1", "letters"},
   };
   for (const auto& [text, expected] : cases) {
     EXPECT_THAT(ParseAddress(text),
@@ -49,10 +61,10 @@ TEST(AddressTest, KnowsLoopback) {
 
 TEST(AddressTest, RefusesPlainTextBeyondLoopbackUnlessToldSo) {
   const Address everywhere{"0.0.0.0", 7070};
-  EXPECT_THAT(CheckListenAllowed(everywhere, false, false),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("0.0.0.0:7070"), HasSubstr("--tls-cert"),
-                             HasSubstr("--insecure"))));
+  EXPECT_THAT(
+      CheckListenAllowed(everywhere, false, false),
+      StatusIs(absl::StatusCode::kFailedPrecondition,
+               AllOf(HasSubstr("0.0.0.0:7070"), HasSubstr("--tls-cert"), HasSubstr("--insecure"))));
   EXPECT_OK(CheckListenAllowed(everywhere, true, false));
   EXPECT_OK(CheckListenAllowed(everywhere, false, true));
   EXPECT_OK(CheckListenAllowed({"127.0.0.1", 7070}, false, false));

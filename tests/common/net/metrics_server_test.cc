@@ -56,8 +56,9 @@ TEST(MetricsServerTest, ServesTheRegistryAndTheProcessesOwnNumbers) {
 TEST(MetricsServerTest, ReadinessFollowsTheProgramAndHealthDoesNot) {
   std::atomic<bool> ready = false;
   ASSERT_OK_AND_ASSIGN(const auto server, MetricsServer::Start({.ready = [&ready] {
-    return ready ? absl::OkStatus() : absl::UnavailableError("no coordinator is connected");
-  }}));
+                         return ready ? absl::OkStatus()
+                                      : absl::UnavailableError("no coordinator is connected");
+                       }}));
   EXPECT_THAT(Ask(server->address(), "GET", "/readyz"),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("no coordinator is connected")));
   EXPECT_THAT(Ask(server->address(), "GET", "/healthz"), StartsWith("HTTP/1.1 200"));

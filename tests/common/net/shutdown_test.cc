@@ -37,7 +37,9 @@ TEST(ShutdownDeathTest, TheSecondSignalEndsTheProcessAtOnce) {
 
 TEST(ShutdownTest, EndsWithoutASignal) {
   int drains = 0;
-  { ShutdownSignals signals([&drains] { ++drains; }); }
+  {
+    ShutdownSignals signals([&drains] { ++drains; });
+  }
   EXPECT_EQ(drains, 0);
 }
 

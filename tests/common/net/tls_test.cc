@@ -121,9 +121,9 @@ TEST_F(TlsTest, ClientsWithTheRightAuthorityConnect) {
 }
 
 TEST_F(TlsTest, AServerWithAClientAuthorityRefusesStrangers) {
-  ASSERT_OK_AND_ASSIGN(const RunningServer running,
-                       Serve({.cert = Path("server.pem"), .key = Path("server.key"),
-                              .client_ca = Path("ca.pem")}));
+  ASSERT_OK_AND_ASSIGN(
+      const RunningServer running,
+      Serve({.cert = Path("server.pem"), .key = Path("server.key"), .client_ca = Path("ca.pem")}));
   EXPECT_OK(Dial(running.address,
                  {.ca = Path("ca.pem"), .cert = Path("client.pem"), .key = Path("client.key")}));
   EXPECT_THAT(Dial(running.address, {.ca = Path("ca.pem")}),
@@ -137,16 +137,17 @@ TEST_F(TlsTest, AServerWithAClientAuthorityRefusesStrangers) {
 TEST_F(TlsTest, MistakesInTheFilesNameTheFlagAndTheFile) {
   EXPECT_THAT(MakeServerCredentials({.cert = Path("server.pem")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--tls-key")));
-  EXPECT_THAT(MakeServerCredentials({.cert = Path("none.pem"), .key = Path("server.key")}),
-              StatusIs(absl::StatusCode::kNotFound,
-                       AllOf(HasSubstr("--tls-cert"), HasSubstr("none.pem"))));
+  EXPECT_THAT(
+      MakeServerCredentials({.cert = Path("none.pem"), .key = Path("server.key")}),
+      StatusIs(absl::StatusCode::kNotFound, AllOf(HasSubstr("--tls-cert"), HasSubstr("none.pem"))));
   EXPECT_THAT(MakeServerCredentials({.cert = Path("garbled.pem"), .key = Path("server.key")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("garbled.pem")));
   EXPECT_THAT(MakeServerCredentials({.cert = Path("server.pem"), .key = Path("server.pem")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("private key")));
   EXPECT_THAT(MakeServerCredentials({.cert = Path("server.pem"), .key = Path("client.key")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not belong")));
-  EXPECT_THAT(MakeServerCredentials({.cert = Path("server.pem"), .key = Path("server.key"),
+  EXPECT_THAT(MakeServerCredentials({.cert = Path("server.pem"),
+                                     .key = Path("server.key"),
                                      .client_ca = Path("garbled.pem")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--tls-client-ca")));
   EXPECT_THAT(MakeChannelCredentials({.cert = Path("client.pem"), .key = Path("client.key")}),

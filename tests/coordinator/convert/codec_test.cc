@@ -17,7 +17,8 @@ JobSpec TwoLayers() {
   Layer layer;
   layer.cycles = 2;
   for (const char* name : {"one", "two"}) {
-    layer.agents.push_back({.name = name, .model = "gpt-oss-120b", .system_prompt = Text("Think.")});
+    layer.agents.push_back(
+        {.name = name, .model = "gpt-oss-120b", .system_prompt = Text("Think.")});
   }
   spec.moa.layers.push_back(layer);
   spec.moa.aggregator.model = "qwen-3.8-27b";
@@ -52,11 +53,12 @@ TEST(CodecTest, EveryRecordSurvivesTheRoundTrip) {
                                .message = "down",
                                .http_status = 500,
                                .upstream_code = "x"}};
-  const JobEnded ended{.state = JobState::kFailed,
-                       .error = {.code = ErrorCode::kCancelled, .message = "cancelled"},
-                       .latency = absl::Seconds(2),
-                       .critical_path = absl::Seconds(1),
-                       .usage = {.tokens = {.prompt_tokens = 3}, .upstream_calls = 4, .cost_usd = 0.5}};
+  const JobEnded ended{
+      .state = JobState::kFailed,
+      .error = {.code = ErrorCode::kCancelled, .message = "cancelled"},
+      .latency = absl::Seconds(2),
+      .critical_path = absl::Seconds(1),
+      .usage = {.tokens = {.prompt_tokens = 3}, .upstream_calls = 4, .cost_usd = 0.5}};
   const decltype(Record::what) all[] = {
       JobAccepted{.seed = ~uint64_t{0}},
       LayerStarted{.stage = 1},

@@ -1,8 +1,7 @@
 #include "coordinator/convert/convert.h"
 
-#include <gtest/gtest.h>
-
 #include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
 
 #include <string>
 

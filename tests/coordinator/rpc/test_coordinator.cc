@@ -39,8 +39,8 @@ void TestCoordinator::Start() {
   ASSERT_OK(epoch);
   Coordinator::Options options = options_;
   options.epoch = *epoch;
-  coordinator_ = std::make_unique<Coordinator>(*loop_, *store_, observer_, ModelTable::Shipped(),
-                                               options);
+  coordinator_ =
+      std::make_unique<Coordinator>(*loop_, *store_, observer_, ModelTable::Shipped(), options);
   ASSERT_OK(coordinator_->Recover());
   v1::Preset preset;
   preset.set_name("small");
@@ -51,8 +51,8 @@ void TestCoordinator::Start() {
   SetServerDefaults(builder);
   builder.RegisterService(service_.get());
   builder.RegisterService(hub_.get());
-  auto server = StartServer(builder, {.host = "127.0.0.1", .port = 0},
-                            grpc::InsecureServerCredentials());
+  auto server =
+      StartServer(builder, {.host = "127.0.0.1", .port = 0}, grpc::InsecureServerCredentials());
   ASSERT_OK(server);
   server_ = *std::move(server);
   channel_ = grpc::CreateCustomChannel(server_.address.ToString(),

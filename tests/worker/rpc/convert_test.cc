@@ -116,8 +116,8 @@ TEST(ConvertTest, AnErrorKeepsWhatTheCoordinatorDecidesBy) {
 TEST(ConvertTest, EveryErrorCodeHasTheProtocolsNumber) {
   for (int code = v1::ErrorCode_MIN; code <= v1::ErrorCode_MAX; ++code) {
     EXPECT_EQ(v1::ErrorCode_Name(static_cast<v1::ErrorCode>(code)),
-              "ERROR_CODE_" + std::string(upstream::ErrorCodeName(
-                                  static_cast<upstream::ErrorCode>(code))));
+              "ERROR_CODE_" +
+                  std::string(upstream::ErrorCodeName(static_cast<upstream::ErrorCode>(code))));
   }
 }
 

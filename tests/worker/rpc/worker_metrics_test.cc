@@ -34,23 +34,26 @@ TEST_F(WorkerMetricsTest, CountsCallsTokensAndTimesByModel) {
   metrics_.CountAttempt("gpt-oss-120b", result);
   EXPECT_THAT(
       Scrape(),
-      AllOf(HasSubstr("moa_worker_attempts_total{model=\"gpt-oss-120b\",outcome=\"success\"} 1"),
-            HasSubstr("gen_ai_client_operation_duration_seconds_sum{gen_ai_operation_name=\"chat\","
-                      "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 0.03"),
-            HasSubstr("gen_ai_request_model=\"gpt-oss-120b\",gen_ai_token_type=\"input\"} 10"),
-            HasSubstr("gen_ai_request_model=\"gpt-oss-120b\",gen_ai_token_type=\"output\"} 20"),
-            HasSubstr("time_to_first_chunk_seconds_count{gen_ai_operation_name=\"chat\","
-                      "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 1")));
+      AllOf(
+          HasSubstr("moa_worker_attempts_total{model=\"gpt-oss-120b\",outcome=\"success\"} 1"),
+          HasSubstr(
+              "gen_ai_client_operation_duration_seconds_sum{gen_ai_operation_name=\"chat\","
+              "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 0.03"),
+          HasSubstr("gen_ai_request_model=\"gpt-oss-120b\",gen_ai_token_type=\"input\"} 10"),
+          HasSubstr("gen_ai_request_model=\"gpt-oss-120b\",gen_ai_token_type=\"output\"} 20"),
+          HasSubstr("time_to_first_chunk_seconds_count{gen_ai_operation_name=\"chat\","
+                    "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 1")));
 }
 
 TEST_F(WorkerMetricsTest, OnlyErrorsHaveAnErrorType) {
   metrics_.AnnounceModels({"m"});
   EXPECT_THAT(Scrape(), Not(HasSubstr("error_type")));
-  metrics_.CountAttempt(
-      "m", MakeErrorResult(upstream::ErrorCode::kQuotaExceeded, "too many", true));
-  EXPECT_THAT(Scrape(),
-              AllOf(HasSubstr("error_type=\"quota_exceeded\""),
-                    HasSubstr("moa_worker_attempts_total{model=\"m\",outcome=\"quota_exceeded\"} 1")));
+  metrics_.CountAttempt("m",
+                        MakeErrorResult(upstream::ErrorCode::kQuotaExceeded, "too many", true));
+  EXPECT_THAT(
+      Scrape(),
+      AllOf(HasSubstr("error_type=\"quota_exceeded\""),
+            HasSubstr("moa_worker_attempts_total{model=\"m\",outcome=\"quota_exceeded\"} 1")));
 }
 
 TEST_F(WorkerMetricsTest, ModelsThatNobodyAnnouncedShareOneLabel) {
@@ -60,8 +63,9 @@ TEST_F(WorkerMetricsTest, ModelsThatNobodyAnnouncedShareOneLabel) {
   }
   const std::string text = Scrape();
   EXPECT_THAT(text, Not(HasSubstr("invented")));
-  EXPECT_THAT(text,
-              HasSubstr("moa_worker_attempts_total{model=\"other\",outcome=\"model_not_found\"} 1000"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("moa_worker_attempts_total{model=\"other\",outcome=\"model_not_found\"} 1000"));
 }
 
 TEST_F(WorkerMetricsTest, AnnouncedModelsAreBoundedToo) {

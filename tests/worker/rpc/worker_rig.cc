@@ -103,7 +103,8 @@ void ScriptedProvider::Serve(ScriptedConnection& connection) {
     }
     if (absl::StartsWith(request, "GET /v1/tcp_warming")) {
       connection.Send(HttpReply("200 OK", "application/json", "{}"));
-    } else if (!key_.empty() && !absl::StrContains(request, absl::StrCat("Bearer ", key_, "\r\n"))) {
+    } else if (!key_.empty() &&
+               !absl::StrContains(request, absl::StrCat("Bearer ", key_, "\r\n"))) {
       connection.Send(HttpReply("401 Unauthorized", "application/json",
                                 R"({"message":"Wrong API Key","type":"invalid_request_error",)"
                                 R"("param":"api_key","code":"wrong_api_key"})"));
@@ -130,8 +131,8 @@ void ScriptedProvider::Chat(ScriptedConnection& connection, const std::string& r
   } else if (const std::string streamed = After(request, "stream"); !streamed.empty()) {
     const size_t half = streamed.size() / 2;
     connection.Send(upstream::StreamHead() + Event(streamed.substr(0, half), ""));
-    AnswerWhenReleased(connection, Event(streamed.substr(half), "stop") +
-                                       Chunk("data: [DONE]\n\n") + Chunk(""));
+    AnswerWhenReleased(
+        connection, Event(streamed.substr(half), "stop") + Chunk("data: [DONE]\n\n") + Chunk(""));
   }
 }
 
