@@ -135,7 +135,7 @@ TEST(ProgressTest, DropsWhatAnEarlierAttemptHadSaidAndStaysSaneOnRepeats) {
   model.Apply(Delta(id, 2, 100, 100), kStart);
   EXPECT_EQ(model.tasks_finished(), 1u);
   EXPECT_EQ(model.Find(id)->state, v1::TASK_STATE_FAILED);
-  EXPECT_THAT(Screen(model, kStart), HasSubstr("attempt 2, the provider[31m an…"));
+  EXPECT_THAT(Screen(model, kStart), HasSubstr("500 ms  attempt 2, the provider[31m a…"));
 }
 
 TEST(ProgressTest, FollowsAWholeJobToItsEnd) {
