@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,10 @@ struct StoreKind {
   std::string name;
   std::function<std::unique_ptr<StorePlace>()> make_place;
 };
+
+// For GoogleTest, which would print the bytes: those differ from run to run, and with them the
+// names that CTest has for the tests.
+inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
 
 class JobStoreContractTest : public testing::TestWithParam<StoreKind> {
  protected:

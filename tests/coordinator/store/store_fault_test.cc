@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <thread>
@@ -182,10 +183,13 @@ TEST_F(StoreFaultTest, AJobBeyondTheLimitOfBytesIsRefused) {
 
 // One round of the sweep below. Returns whether the fault was met.
 struct SweptFault {
+  std::string name;
   Operation operation;
   int code;
   bool forever;
 };
+
+void PrintTo(const SweptFault& fault, std::ostream* out) { *out << fault.name; }
 
 class FaultSweepTest : public StoreFaultTest, public testing::WithParamInterface<SweptFault> {
  protected:
@@ -250,16 +254,18 @@ TEST_P(FaultSweepTest, NothingAcceptedIsLostWhereverTheFaultStrikes) {
   EXPECT_LT(skip, kOperationsMax);
 }
 
-INSTANTIATE_TEST_SUITE_P(, FaultSweepTest,
-                         testing::Values(SweptFault{Operation::kWrite, SQLITE_FULL, true},
-                                         SweptFault{Operation::kWrite, SQLITE_IOERR_WRITE, false},
-                                         SweptFault{Operation::kShortWrite, SQLITE_FULL, true},
-                                         SweptFault{Operation::kShortWrite, SQLITE_IOERR_WRITE,
-                                                    false},
-                                         SweptFault{Operation::kSync, SQLITE_IOERR_FSYNC, true},
-                                         SweptFault{Operation::kSync, SQLITE_IOERR_FSYNC, false},
-                                         SweptFault{Operation::kRead, SQLITE_IOERR_READ, true},
-                                         SweptFault{Operation::kRead, SQLITE_IOERR_READ, false}));
+INSTANTIATE_TEST_SUITE_P(
+    , FaultSweepTest,
+    testing::Values(
+        SweptFault{"DiskStaysFull", Operation::kWrite, SQLITE_FULL, true},
+        SweptFault{"OneWriteFails", Operation::kWrite, SQLITE_IOERR_WRITE, false},
+        SweptFault{"DiskFillsUpWithinWrites", Operation::kShortWrite, SQLITE_FULL, true},
+        SweptFault{"OneWriteIsCutShort", Operation::kShortWrite, SQLITE_IOERR_WRITE, false},
+        SweptFault{"EverySyncFails", Operation::kSync, SQLITE_IOERR_FSYNC, true},
+        SweptFault{"OneSyncFails", Operation::kSync, SQLITE_IOERR_FSYNC, false},
+        SweptFault{"EveryReadFails", Operation::kRead, SQLITE_IOERR_READ, true},
+        SweptFault{"OneReadFails", Operation::kRead, SQLITE_IOERR_READ, false}),
+    [](const testing::TestParamInfo<SweptFault>& fault) { return fault.param.name; });
 
 // The power fails while four threads write: the image that it leaves opens, and holds everything
 // that had been acknowledged, without gaps.
