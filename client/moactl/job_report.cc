@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/moactl/answer_share.h"
 #include "client/moactl/display_text.h"
 #include "client/moactl/names.h"
 
@@ -25,7 +24,13 @@ std::string Speed(const v1::TaskResult& task) {
   return WithThousands(tokens * 1'000'000 / (task.run_us() - task.ttft_us()));
 }
 
-StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task, double share) {
+// "42%", or nothing for what has no share, as the aggregator and what failed.
+std::string Share(const v1::TaskResult& task) {
+  if (!task.has_share_of_answer()) return "";
+  return absl::StrFormat("%.0f%%", task.share_of_answer() * 100);
+}
+
+StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task) {
   const v1::Usage& usage = task.completion().usage();
   return {{absl::StrCat(layer.layer(), ".", layer.round())},
           {TaskName(task.task())},
@@ -38,7 +43,7 @@ StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task, double 
           {WithThousands(usage.prompt_tokens())},
           {WithThousands(usage.completion_tokens())},
           {Speed(task)},
-          {absl::StrFormat("%.0f%%", share * 100)}};
+          {Share(task)}};
 }
 
 // The longest accepted call of a layer, and how long the layer's calls waited at most.
@@ -94,10 +99,8 @@ std::vector<StyledLine> JobReport(const v1::Job& job) {
     header.push_back({title, Style::kBold});
   }
   table.Add(std::move(header));
-  const std::vector<double> shares = AnswerShares(job);
-  size_t next = 0;
   for (const v1::LayerResult& layer : job.layers()) {
-    for (const v1::TaskResult& task : layer.tasks()) table.Add(Row(layer, task, shares[next++]));
+    for (const v1::TaskResult& task : layer.tasks()) table.Add(Row(layer, task));
   }
   std::vector<StyledLine> out = table.Lines();
   for (const std::string& reason : job.degradations()) {

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "absl/time/time.h"
-#include "client/moactl/answer_share.h"
 #include "client/moactl/names.h"
 #include "common/base/text.h"
 
@@ -83,7 +82,7 @@ void WriteUsage(const v1::JobUsage& usage, ObjectWriter& out) {
   out.EndObject();
 }
 
-void WriteTask(const v1::TaskResult& task, double share, ObjectWriter& out) {
+void WriteTask(const v1::TaskResult& task, ObjectWriter& out) {
   const v1::Completion& completion = task.completion();
   out.BeginObject();
   out.Text("agent", task.task().agent());
@@ -100,7 +99,7 @@ void WriteTask(const v1::TaskResult& task, double share, ObjectWriter& out) {
   out.Millis("ttft_ms", task.ttft_us());
   out.Count("prompt_tokens", completion.usage().prompt_tokens());
   out.Count("completion_tokens", completion.usage().completion_tokens());
-  out.Number("share_of_answer", std::round(share * 1e4) / 1e4);
+  out.Number("share_of_answer", std::round(task.share_of_answer() * 1e4) / 1e4);
   out.EndObject();
 }
 
@@ -132,14 +131,12 @@ std::string JobJson(const v1::Job& job) {
   out.Millis("critical_path_ms", job.critical_path_us());
   WriteUsage(job.usage(), out);
   out.BeginArray("layers");
-  const std::vector<double> shares = AnswerShares(job);
-  size_t next = 0;
   for (const v1::LayerResult& layer : job.layers()) {
     out.BeginObject();
     out.Count("layer", layer.layer());
     out.Count("round", layer.round());
     out.BeginArray("agents");
-    for (const v1::TaskResult& task : layer.tasks()) WriteTask(task, shares[next++], out);
+    for (const v1::TaskResult& task : layer.tasks()) WriteTask(task, out);
     out.EndArray();
     out.EndObject();
   }

@@ -14,7 +14,8 @@ namespace moa {
 // UTF-8 are repaired, because JSON has no other bytes.
 
 // The object of `get` and `submit --wait`: job_id, state, degraded, answer, error?, tool_calls?,
-// latency_ms, critical_path_ms, usage, layers.
+// latency_ms, critical_path_ms, usage, layers. An agent without a share_of_answer, such as the
+// aggregator, has 0.
 std::string JobJson(const v1::Job& job);
 
 // {"job_id","state"}.

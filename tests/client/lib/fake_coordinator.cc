@@ -171,6 +171,7 @@ v1::Job FinishedJob(const std::string& job_id) {
         run_us: 600250
         ttft_us: 50000
         worker: "w1"
+        share_of_answer: 0.66666
       }
       tasks {
         task { layer: 1 round: 1 agent: "local" index: 1 }

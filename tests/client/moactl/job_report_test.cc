@@ -19,9 +19,9 @@ std::string Text(const std::vector<StyledLine>& lines) {
 TEST(JobReportTest, ShowsEveryCallAndWhereTheTimeWent) {
   EXPECT_EQ("\n" + Text(JobReport(FinishedJob("J1"))), R"(
 layer  agent       model         state      calls   queue     run   ttft  prompt  reply  tok/s  share
-1.1    planner     gpt-oss-120b  SUCCEEDED      1  1.5 ms  600 ms  50 ms     100     60    109   100%
-1.1    local       qwen-3.8-27b  FAILED         3  200 ms  1.0 ms              0      0            0%
-2.1    aggregator  gpt-oss-120b  SUCCEEDED      1  0.5 ms  400 ms  30 ms     200     60    162   100%
+1.1    planner     gpt-oss-120b  SUCCEEDED      1  1.5 ms  600 ms  50 ms     100     60    109    67%
+1.1    local       qwen-3.8-27b  FAILED         3  200 ms  1.0 ms              0      0
+2.1    aggregator  gpt-oss-120b  SUCCEEDED      1  0.5 ms  400 ms  30 ms     200     60    162
 degraded: layer 1: agent local failed
 where the time went
   layer 1 round 1  600 ms  longest call: planner                               queue up to 200 ms

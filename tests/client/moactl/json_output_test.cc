@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "client/moactl/answer_share.h"
 #include "client/moactl/names.h"
 #include "common/document/document.h"
 #include "tests/client/lib/fake_coordinator.h"
@@ -47,6 +46,9 @@ TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
                                       "finish_reason", "attempts", "queue_ms", "run_ms", "ttft_ms",
                                       "prompt_tokens", "completion_tokens", "share_of_answer"}));
   EXPECT_EQ(json.Nearest("layers[0].agents[0].run_ms").text, "600.25");
+  EXPECT_EQ(json.Nearest("layers[0].agents[0].share_of_answer").text, "0.6667");
+  EXPECT_EQ(json.Nearest("layers[0].agents[1].share_of_answer").text, "0.0");
+  EXPECT_EQ(json.Nearest("layers[1].agents[0].share_of_answer").text, "0.0");
   EXPECT_EQ(json.Nearest("layers[0].agents[1].error.code").text, "SERVER_ERROR");
   EXPECT_EQ(json.Nearest("layers[1].agents[0].agent").text, "aggregator");
 }
@@ -80,22 +82,6 @@ TEST(JsonOutputTest, WritesEmptyAndFullLists) {
   v1::SubmitJobResponse submitted;
   submitted.set_job_id("J1");
   EXPECT_EQ(SubmittedJson(submitted), "{\"job_id\":\"J1\",\"state\":\"QUEUED\"}");
-}
-
-// The answer's six 5-grams: the planner holds "go to the park and" and "to the park and then"; no
-// other reference holds any.
-TEST(AnswerSharesTest, CountsGramsOfTheAnswerThatAReferenceHolds) {
-  v1::Job job = FinishedJob("J1");
-  EXPECT_EQ(AnswerShares(job), (std::vector<double>{1, 0, 1}));
-  *job.mutable_layers(0)->mutable_tasks(1)->mutable_completion()->mutable_content() =
-      "then to the Old\n pier. or: to the park and then";
-  const std::vector<double> shares = AnswerShares(job);
-  EXPECT_NEAR(shares[0], 2.0 / 3, 1e-9);
-  EXPECT_NEAR(shares[1], 2.0 / 3, 1e-9);
-  job.mutable_answer()->set_content("something else entirely, said in other words");
-  EXPECT_EQ(AnswerShares(job), (std::vector<double>{0, 0, 0}));
-  job.mutable_answer()->set_content("");
-  EXPECT_EQ(AnswerShares(job), (std::vector<double>{0, 0, 0}));
 }
 
 TEST(NamesTest, ReadsStatesInAnyCase) {
