@@ -1,11 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_matchers.h"
+#include "common/loop/mutex.h"
 #include "tests/worker/rpc/fake_hub.h"
 #include "tests/worker/rpc/worker_rig.h"
+#include "tests/worker/upstream/scripted_server.h"
 
 namespace moa::worker {
 namespace {
@@ -15,6 +20,34 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::internal::CaptureStderr;
 using testing::internal::GetCapturedStderr;
+
+// A host where nobody speaks gRPC: every connection is closed at once, and counted.
+class AbsentCoordinator {
+ public:
+  AbsentCoordinator()
+      : server_([this](upstream::ScriptedConnection&) {
+          MutexLock lock(mutex_);
+          ++tries_;
+          changed_.NotifyAll();
+        }) {}
+
+  std::string address() const { return absl::StrCat("127.0.0.1:", server_.port()); }
+  // Gives up after 20 s.
+  bool WaitForTries(int count) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    MutexLock lock(mutex_);
+    while (tries_ < count && absl::Now() < deadline) {
+      changed_.WaitFor(mutex_, std::chrono::milliseconds(100));
+    }
+    return tries_ >= count;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int tries_ ABSL_GUARDED_BY(mutex_) = 0;
+  upstream::ScriptedServer server_;  // last: its threads use all of the above
+};
 
 class ReconnectTest : public testing::Test {
  protected:
@@ -153,16 +186,12 @@ TEST_F(ReconnectTest, NothingRunsBeforeWelcome) {
 }
 
 TEST_F(ReconnectTest, AnAbsentCoordinatorIsTriedQuietly) {
-  const std::string address = hub_->address();
-  const int port = hub_->port();
-  hub_.reset();
+  AbsentCoordinator absent;
   CaptureStderr();
-  StartWorker(RigOptions({address}, provider_));
+  StartWorker(RigOptions({absent.address()}, provider_));
   EXPECT_THAT(std::string(worker_->Ready().message()), HasSubstr("no coordinator"));
-  // Several tries fit into this wait; it ends because the hub comes up.
-  absl::SleepFor(absl::Milliseconds(600));
-  hub_.emplace(port);
-  hub_->NextSession()->Welcome();
+  EXPECT_TRUE(absent.WaitForTries(4)) << "a try begins after the one before has failed";
+  worker_.reset();
   const std::string log = GetCapturedStderr();
   const size_t first = log.find("cannot reach the coordinator");
   EXPECT_NE(first, std::string::npos) << log;
