@@ -204,7 +204,7 @@ class Coordinator {
       ABSL_GUARDED_BY(models_mutex_);  // replaced, never changed
 
   std::atomic<bool> draining_{false};
-  std::atomic<uint64_t> live_jobs_{0};  // admission: counted from Submit to RemoveJob
+  std::atomic<uint64_t> live_jobs_{0};  // admission: counted from Submit to the durable end
   std::atomic<uint64_t> live_bytes_{0};
   std::atomic<uint64_t> next_watch_{1};
 

@@ -195,6 +195,9 @@ void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
   }
   Publish(*job, sequence, stored.payload);
   if (!job->machine.ended() || !job->unstored.empty()) return;
+  // Its place is free before anybody hears that it has ended: who waited for that may submit at once.
+  live_jobs_.fetch_sub(1);
+  live_bytes_.fetch_sub(job->text_bytes);
   EndWatches(*job, absl::OkStatus());
   for (auto& done : job->when_ended) done(job->machine);
   RemoveJob(id);
@@ -203,8 +206,6 @@ void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
 void Coordinator::RemoveJob(const JobId& id) {
   LiveJob* job = FindJob(id);
   timers_.erase({job->timer, id});
-  live_jobs_.fetch_sub(1);
-  live_bytes_.fetch_sub(job->text_bytes);
   for (auto& [worker, entry] : workers_) entry.link->ForgetJob(id);
   jobs_.erase(id);
 }
