@@ -26,7 +26,11 @@ Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer,
   });
 }
 
-Coordinator::~Coordinator() { reader_.Stop(); }
+Coordinator::~Coordinator() {
+  // The loop's hook and what is posted to it use this object; after a start that failed it still runs.
+  loop_.Stop();
+  reader_.Stop();
+}
 
 void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempotency_key,
                          std::string hash, SubmitCallback done) {

@@ -40,7 +40,7 @@ struct WorkerInfo {
 // A task's results are written in order and nothing waits for them; watchers see an event, and a worker may
 // forget a result, once it is on disk. The terminal record is stored, then reported.
 //
-// Owner: main, which stops the servers first, then calls Drain, then destroys it before the loop's end.
+// Owner: main, which stops the servers first, then calls Drain, then destroys it, which stops the loop.
 // Thread rule: methods marked LOOP on the loop's thread; the others on any thread. Callbacks run on the loop
 // unless said otherwise.
 class Coordinator {
