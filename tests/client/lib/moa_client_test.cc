@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -104,10 +105,10 @@ TEST_F(ClientTest, NamesTheAddressWhereNobodyListens) {
 }
 
 TEST_F(ClientTest, GivesUpOnACoordinatorThatHangs) {
-  std::atomic<bool> over = false;
-  fake_.get = [&](const v1::GetJobRequest&, v1::Job*) {
+  const auto over = std::make_shared<std::atomic<bool>>(false);  // Read after the test's body ends.
+  fake_.get = [over](const v1::GetJobRequest&, v1::Job*) {
     // Bounded, and asleep: it holds one of gRPC's few threads, which serve the client as well.
-    for (int i = 0; i < 5000 && !over; ++i) absl::SleepFor(absl::Milliseconds(1));
+    for (int i = 0; i < 5000 && !*over; ++i) absl::SleepFor(absl::Milliseconds(1));
     return grpc::Status::OK;
   };
   fake_.Start();
@@ -117,7 +118,7 @@ TEST_F(ClientTest, GivesUpOnACoordinatorThatHangs) {
   ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(options));
   EXPECT_THAT(client->Get("J1"), StatusIs(absl::StatusCode::kDeadlineExceeded,
                                           HasSubstr("did not answer within 200ms")));
-  over = true;
+  *over = true;
 }
 
 TEST_F(ClientTest, RefusesAWrongAddressOrTlsFile) {
