@@ -167,7 +167,7 @@ absl::Status Client::List(const ListOptions& options,
 }
 
 absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options,
-                           const std::function<bool(const v1::WatchJobResponse&)>& on_response) {
+                           const std::function<bool(const v1::WatchUpdate&)>& on_update) {
   v1::WatchJobRequest request;
   request.set_job_id(std::string(job_id));
   request.set_after_sequence(options.after_sequence);
@@ -184,14 +184,16 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
     bool received = false;
     while (reader->Read(&response)) {
       received = true;
-      if (response.has_event()) {
-        if (response.event().sequence() <= request.after_sequence()) continue;
-        request.set_after_sequence(response.event().sequence());
-      }
-      if (!on_response(response) || response.event().has_ended()) {
-        context.TryCancel();
-        reader->Finish();
-        return absl::OkStatus();
+      for (const v1::WatchUpdate& update : response.updates()) {
+        if (update.has_event()) {
+          if (update.event().sequence() <= request.after_sequence()) continue;
+          request.set_after_sequence(update.event().sequence());
+        }
+        if (!on_update(update) || update.event().has_ended()) {
+          context.TryCancel();
+          reader->Finish();
+          return absl::OkStatus();
+        }
       }
     }
     const grpc::Status status = reader->Finish();

@@ -26,7 +26,7 @@
 //   message->set_content("Plan an afternoon in San Francisco for two.");
 //   auto submitted = (*client)->Submit(job);
 //   auto status = (*client)->Watch(submitted->job_id(), {},
-//                                  [](const moa::v1::WatchJobResponse& response) {
+//                                  [](const moa::v1::WatchUpdate& update) {
 //                                    return true;  // go on
 //                                  });
 //   auto done = (*client)->Get(submitted->job_id());
@@ -117,13 +117,13 @@ class Client {
   absl::Status List(const ListOptions& options,
                     const std::function<bool(const v1::JobSummary&)>& on_job);
 
-  // Calls `on_response` with everything that happened to the job and what happens from now on, and
+  // Calls `on_update` with everything that happened to the job and what happens from now on, and
   // returns OK after the job's last event. A lost connection is made anew and goes on from the last
-  // sequence seen: each durable event arrives exactly once and in order. `on_response` runs on this
+  // sequence seen: each durable event arrives exactly once and in order. `on_update` runs on this
   // thread; when it returns false, Watch ends with OK. kCancelled: `options.stop` asked for it. The
   // job itself never depends on being watched.
   absl::Status Watch(absl::string_view job_id, const WatchOptions& options,
-                     const std::function<bool(const v1::WatchJobResponse&)>& on_response);
+                     const std::function<bool(const v1::WatchUpdate&)>& on_update);
 
   // Ends the job; one that has ended is returned as it is. `reason` is for people.
   absl::StatusOr<v1::Job> Cancel(absl::string_view job_id, absl::string_view reason = "");

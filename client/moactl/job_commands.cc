@@ -72,8 +72,8 @@ int Follow(const CommandContext& context, const std::string& job_id, bool progre
     options.on_disconnect = [&](const absl::Status& why) {
       if (display) display->Interrupted(std::string(why.message()));
     };
-    status = context.client.Watch(job_id, options, [&](const v1::WatchJobResponse& response) {
-      if (display) display->Apply(response);
+    status = context.client.Watch(job_id, options, [&](const v1::WatchUpdate& update) {
+      if (display) display->Apply(update);
       return true;
     });
     if (display) display->Finish();

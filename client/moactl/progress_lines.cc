@@ -182,13 +182,13 @@ std::vector<StyledLine> ProgressLines(const ProgressModel& model, absl::Time now
 }
 
 std::optional<std::string> ProgressLogLine(const ProgressModel& model,
-                                           const v1::WatchJobResponse& response) {
-  if (response.has_task_started() && response.task_started().attempt() > 1) {
-    const v1::TaskStarted& started = response.task_started();
+                                           const v1::WatchUpdate& update) {
+  if (update.has_task_started() && update.task_started().attempt() > 1) {
+    const v1::TaskStarted& started = update.task_started();
     return absl::StrCat(Where(model, started.task().layer(), started.task().round()), ": ",
                         TaskName(started.task()), " attempt ", started.attempt());
   }
-  const v1::JobEvent& event = response.event();
+  const v1::JobEvent& event = update.event();
   switch (event.kind_case()) {
     case v1::JobEvent::kAccepted:
       return absl::StrCat("job ", model.job_id(), " accepted");

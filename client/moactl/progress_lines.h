@@ -18,9 +18,9 @@ namespace moa {
 std::vector<StyledLine> ProgressLines(const ProgressModel& model, absl::Time now, size_t lines_max);
 
 // What a log shows: one line for each thing that happened, as "layer 1 round 1: planner done, 812
-// tokens in 420 ms". Nothing for deltas and first attempts' starts. `model` has taken the response
+// tokens in 420 ms". Nothing for deltas and first attempts' starts. `model` has taken the update
 // in already.
 std::optional<std::string> ProgressLogLine(const ProgressModel& model,
-                                           const v1::WatchJobResponse& response);
+                                           const v1::WatchUpdate& update);
 
 }  // namespace moa

@@ -90,27 +90,27 @@ TaskProgress& ProgressModel::Task(const v1::TaskId& id) {
   return layer.tasks.back();
 }
 
-void ProgressModel::Apply(const v1::WatchJobResponse& response, absl::Time now) {
-  switch (response.kind_case()) {
-    case v1::WatchJobResponse::kEvent:
-      ApplyEvent(response.event());
+void ProgressModel::Apply(const v1::WatchUpdate& update, absl::Time now) {
+  switch (update.kind_case()) {
+    case v1::WatchUpdate::kEvent:
+      ApplyEvent(update.event());
       break;
-    case v1::WatchJobResponse::kTaskStarted: {
-      TaskProgress& task = Task(response.task_started().task());
-      if (IsFinished(task.state) || response.task_started().attempt() < task.attempt) break;
+    case v1::WatchUpdate::kTaskStarted: {
+      TaskProgress& task = Task(update.task_started().task());
+      if (IsFinished(task.state) || update.task_started().attempt() < task.attempt) break;
       if (state_ == v1::JOB_STATE_QUEUED) state_ = v1::JOB_STATE_RUNNING;
       if (task.state == v1::TASK_STATE_RUNNING &&
-          task.attempt == response.task_started().attempt()) {
+          task.attempt == update.task_started().attempt()) {
         break;  // said again after a reconnect
       }
-      Begin(task, response.task_started().attempt(), now);
-      task.worker = response.task_started().worker();
+      Begin(task, update.task_started().attempt(), now);
+      task.worker = update.task_started().worker();
       break;
     }
-    case v1::WatchJobResponse::kTaskDelta:
-      ApplyDelta(response.task_delta(), now);
+    case v1::WatchUpdate::kTaskDelta:
+      ApplyDelta(update.task_delta(), now);
       break;
-    case v1::WatchJobResponse::KIND_NOT_SET:
+    case v1::WatchUpdate::KIND_NOT_SET:
       break;
   }
 }

@@ -44,7 +44,7 @@ class ProgressModel {
   // `job` as GetJob returned it at `now`: its name, its plan and how long it has been running.
   ProgressModel(const v1::Job& job, absl::Time now);
 
-  void Apply(const v1::WatchJobResponse& response, absl::Time now);
+  void Apply(const v1::WatchUpdate& update, absl::Time now);
 
   const std::string& job_id() const { return job_id_; }
   const std::string& name() const { return name_; }

@@ -38,13 +38,13 @@ WatchDisplay::WatchDisplay(const v1::Job& job)
 
 WatchDisplay::~WatchDisplay() { Finish(); }
 
-void WatchDisplay::Apply(const v1::WatchJobResponse& response) {
+void WatchDisplay::Apply(const v1::WatchUpdate& update) {
   MutexLock lock(mutex_);
-  model_.Apply(response, absl::Now());
+  model_.Apply(update, absl::Now());
   trouble_.clear();
   if (live_) return;
-  if (const std::optional<std::string> line = ProgressLogLine(model_, response)) {
-    WriteLine(absl::StrCat(Stamp(response), *line));
+  if (const std::optional<std::string> line = ProgressLogLine(model_, update)) {
+    WriteLine(absl::StrCat(Stamp(update), *line));
   }
 }
 
@@ -83,9 +83,9 @@ void WatchDisplay::Draw() {
 }
 
 // Time since the job was accepted, by the coordinator's clock where the event has it.
-std::string WatchDisplay::Stamp(const v1::WatchJobResponse& response) {
-  const absl::Duration since = response.event().has_time() && created_ > absl::UnixEpoch()
-                                   ? FromProto(response.event().time()) - created_
+std::string WatchDisplay::Stamp(const v1::WatchUpdate& update) {
+  const absl::Duration since = update.event().has_time() && created_ > absl::UnixEpoch()
+                                   ? FromProto(update.event().time()) - created_
                                    : model_.Elapsed(absl::Now());
   return absl::StrCat("[", ShortDuration(since), "] ");
 }

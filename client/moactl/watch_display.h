@@ -22,8 +22,8 @@ class WatchDisplay {
   WatchDisplay(const WatchDisplay&) = delete;
   WatchDisplay& operator=(const WatchDisplay&) = delete;
 
-  void Apply(const v1::WatchJobResponse& response);
-  // The connection is lost and will be tried again; shown until the next response.
+  void Apply(const v1::WatchUpdate& update);
+  // The connection is lost and will be tried again; shown until the next update.
   void Interrupted(const std::string& why);
   // Draws a last time and leaves the lines standing. Idempotent.
   void Finish();
@@ -31,7 +31,7 @@ class WatchDisplay {
  private:
   void Run();
   void Draw() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::string Stamp(const v1::WatchJobResponse& response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string Stamp(const v1::WatchUpdate& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Constant after construction.
   const bool live_;

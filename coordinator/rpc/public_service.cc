@@ -95,11 +95,16 @@ grpc::ServerUnaryReactor* PublicService::ListJobs(grpc::CallbackServerContext* c
   return reactor;
 }
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* PublicService::WatchJob(
-    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
-  const absl::StatusOr<JobId> id = ReadJobId(request->job_id());
+grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(
+    grpc::CallbackServerContext*, const grpc::ByteBuffer* bytes) {
+  grpc::ByteBuffer mine = *bytes;  // shares the bytes; reading them empties the copy
+  v1::WatchJobRequest request;
+  if (!grpc::SerializationTraits<v1::WatchJobRequest>::Deserialize(&mine, &request).ok()) {
+    return WatchStream::Refuse(absl::InvalidArgumentError("the request is no WatchJobRequest"));
+  }
+  const absl::StatusOr<JobId> id = ReadJobId(request.job_id());
   if (!id.ok()) return WatchStream::Refuse(id.status());
-  return WatchStream::Start(coordinator_, *id, request->after_sequence(), request->progress());
+  return WatchStream::Start(coordinator_, *id, request.after_sequence(), request.progress());
 }
 
 grpc::ServerUnaryReactor* PublicService::ListWorkers(grpc::CallbackServerContext* context,

@@ -12,7 +12,10 @@ namespace moa {
 // coordinator, writes what comes back. Decides nothing itself.
 //
 // Owner: main; registered with a server, which is shut down before this is destroyed. Thread-safe.
-class PublicService final : public v1::MoaService::CallbackService {
+//
+// WatchJob is a raw method: stored events are serialised already, and go out as they are.
+class PublicService final
+    : public v1::MoaService::WithRawCallbackMethod_WatchJob<v1::MoaService::CallbackService> {
  public:
   // `coordinator` is borrowed for the service's life.
   PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets);
@@ -25,8 +28,8 @@ class PublicService final : public v1::MoaService::CallbackService {
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const v1::ListJobsRequest* request,
                                      v1::ListJobsResponse* response) override;
-  grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchJob(
-      grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
                                       const v1::CancelJobRequest* request,
                                       v1::Job* response) override;

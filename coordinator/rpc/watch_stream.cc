@@ -2,19 +2,30 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "coordinator/convert/convert.h"
 #include "coordinator/rpc/rpc_errors.h"
 
 namespace moa {
 namespace {
 
-// What one watcher may fall behind: a job's whole history fits the first, a burst of deltas the second.
-constexpr size_t kQueuedBytesMax = 64u << 20;
-constexpr size_t kQueuedMessagesMax = 16 * 1024;
+// What one watcher may fall behind: a job's whole history fits.
+constexpr size_t kWaitingBytesMax = 64u << 20;
+// A message that has grown to this takes no more: clients bound what they read.
+constexpr size_t kMessageBytesMax = 256u << 10;
+constexpr int kUpdatesField = v1::WatchJobResponse::kUpdatesFieldNumber;
+
+// What precedes a message of `size` bytes in field `number` (Protobuf's encoding: a tag, a varint).
+void AppendTag(int number, size_t size, std::string* out) {
+  constexpr int kLengthDelimited = 2;
+  out->push_back(static_cast<char>((number << 3) | kLengthDelimited));
+  for (; size >= 0x80; size >>= 7) out->push_back(static_cast<char>(size | 0x80));
+  out->push_back(static_cast<char>(size));
+}
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStream::Start(Coordinator& coordinator,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Start(Coordinator& coordinator,
                                                                    const JobId& id,
                                                                    uint64_t after_sequence,
                                                                    bool progress) {
@@ -26,26 +37,30 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStream::Start(Coordinator& 
   return stream;
 }
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStream::Refuse(const absl::Status& status) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Refuse(const absl::Status& status) {
   auto* stream = new WatchStream();
   stream->EndWith(status);
   return stream;
 }
 
-bool WatchStream::Push(v1::WatchJobResponse message, size_t bytes) {
+bool WatchStream::Push(absl::string_view head, absl::string_view body) {
   MutexLock lock(mutex_);
   if (ending_) return false;
-  if (queued_bytes_ + bytes > kQueuedBytesMax || queue_.size() >= kQueuedMessagesMax) {
+  if (waiting_bytes_ + head.size() + body.size() > kWaitingBytesMax) {
     ending_ = true;
     end_status_ = ToClientStatus(absl::ResourceExhaustedError(
         "this watcher reads too slowly: watch again from the last sequence it has seen"));
-    // What is not on its way is dropped: the watcher gets it again when it comes back.
-    queue_.erase(queue_.begin() + (writing_ ? 1 : 0), queue_.end());
+    // The watcher gets it again when it comes back.
+    waiting_.clear();
     Step();
     return false;
   }
-  queued_bytes_ += bytes;
-  queue_.push_back({std::move(message), bytes});
+  if (waiting_.empty() || waiting_.back().size() >= kMessageBytesMax) waiting_.emplace_back();
+  std::string& message = waiting_.back();
+  const size_t before = message.size();
+  AppendTag(kUpdatesField, head.size() + body.size(), &message);
+  absl::StrAppend(&message, head, body);
+  waiting_bytes_ += message.size() - before;
   Step();
   return true;
 }
@@ -60,12 +75,13 @@ void WatchStream::EndWith(const absl::Status& status) {
 
 void WatchStream::Step() {
   if (writing_ || finished_) return;
-  if (!queue_.empty()) {
+  if (!waiting_.empty()) {
     writing_ = true;
-    // While more is waiting, the transport need not send each message on its own.
-    grpc::WriteOptions options;
-    if (queue_.size() > 1) options.set_buffer_hint();
-    StartWrite(&queue_.front().message, options);
+    const grpc::Slice slice(waiting_.front());
+    current_ = grpc::ByteBuffer(&slice, 1);
+    waiting_bytes_ -= waiting_.front().size();
+    waiting_.pop_front();
+    StartWrite(&current_);
   } else if (ending_) {
     finished_ = true;
     Finish(end_status_);
@@ -75,10 +91,8 @@ void WatchStream::Step() {
 void WatchStream::OnWriteDone(bool ok) {
   MutexLock lock(mutex_);
   writing_ = false;
-  queued_bytes_ -= queue_.front().bytes;
-  queue_.pop_front();
   if (!ok) {
-    queue_.clear();
+    waiting_.clear();
     ending_ = true;
     end_status_ = grpc::Status::CANCELLED;
   }
@@ -90,7 +104,7 @@ void WatchStream::OnCancel() {
   if (ending_) return;
   ending_ = true;
   end_status_ = grpc::Status::CANCELLED;
-  if (!writing_) queue_.clear();
+  waiting_.clear();
   Step();
 }
 
@@ -104,37 +118,39 @@ void WatchStream::OnDone() {
   delete this;
 }
 
-bool WatchStream::Sink::Push(v1::WatchJobResponse message, size_t bytes) {
+bool WatchStream::Sink::Push(const v1::WatchUpdate& update) {
+  const std::string bytes = update.SerializeAsString();
   MutexLock lock(mutex_);
-  return stream_ != nullptr && stream_->Push(std::move(message), bytes);
+  return stream_ != nullptr && stream_->Push(bytes, {});
 }
 
 bool WatchStream::Sink::Event(const Text& payload) {
-  v1::WatchJobResponse message;
-  message.mutable_event()->ParseFromArray(payload.view().data(), static_cast<int>(payload.size()));
-  return Push(std::move(message), payload.size());
+  std::string head;
+  AppendTag(v1::WatchUpdate::kEventFieldNumber, payload.size(), &head);
+  MutexLock lock(mutex_);
+  return stream_ != nullptr && stream_->Push(head, payload.view());
 }
 
 bool WatchStream::Sink::Started(const Plan& plan, uint32_t task, uint32_t attempt,
                                 absl::string_view worker) {
-  v1::WatchJobResponse message;
-  v1::TaskStarted* started = message.mutable_task_started();
+  v1::WatchUpdate update;
+  v1::TaskStarted* started = update.mutable_task_started();
   TaskIdToProto(plan, task, started->mutable_task());
   started->set_attempt(attempt);
   started->set_worker(worker.data(), worker.size());
-  return Push(std::move(message), 128);
+  return Push(update);
 }
 
 bool WatchStream::Sink::Delta(const Plan& plan, const DeltaPiece& piece) {
-  v1::WatchJobResponse message;
-  v1::TaskDelta* delta = message.mutable_task_delta();
+  v1::WatchUpdate update;
+  v1::TaskDelta* delta = update.mutable_task_delta();
   TaskIdToProto(plan, piece.task, delta->mutable_task());
   delta->set_attempt(piece.attempt);
   delta->set_content_offset(piece.content_offset);
   delta->set_content(piece.content.view().data(), piece.content.size());
   delta->set_reasoning_offset(piece.reasoning_offset);
   delta->set_reasoning(piece.reasoning.view().data(), piece.reasoning.size());
-  return Push(std::move(message), 128 + piece.content.size() + piece.reasoning.size());
+  return Push(update);
 }
 
 void WatchStream::Sink::End(const absl::Status& status) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <deque>
 #include <memory>
 #include <string>
+
+#include "absl/strings/string_view.h"
 
 #include "common/loop/mutex.h"
 #include "coordinator/runtime/coordinator.h"
@@ -13,19 +16,20 @@
 
 namespace moa {
 
-// One WatchJob call: what the coordinator pushes is queued and written one message at a time. The queue is
-// bounded; a watcher that does not keep up gets RESOURCE_EXHAUSTED and comes back with its last sequence.
+// One WatchJob call. What the coordinator pushes while a message is under way goes into the next one, as
+// serialised bytes: a stored event is never parsed on its way out. What waits is bounded; a watcher that does
+// not keep up gets RESOURCE_EXHAUSTED and comes back with its last sequence.
 //
 // Two owners: gRPC, until OnDone, and the coordinator's watch, until End or Unwatch; each through a
 // shared_ptr to the state between them. Thread-safe.
-class WatchStream final : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
+class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  static grpc::ServerWriteReactor<v1::WatchJobResponse>* Start(Coordinator& coordinator,
+  static grpc::ServerWriteReactor<grpc::ByteBuffer>* Start(Coordinator& coordinator,
                                                                const JobId& id,
                                                                uint64_t after_sequence,
                                                                bool progress);
   // A call that ends at once with `status`.
-  static grpc::ServerWriteReactor<v1::WatchJobResponse>* Refuse(const absl::Status& status);
+  static grpc::ServerWriteReactor<grpc::ByteBuffer>* Refuse(const absl::Status& status);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -44,14 +48,15 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchJobResponse> 
     void Detach();
 
    private:
-    bool Push(v1::WatchJobResponse message, size_t bytes);
+    bool Push(const v1::WatchUpdate& update);
 
     Mutex mutex_;                                  // before WatchStream::mutex_
     WatchStream* stream_ ABSL_GUARDED_BY(mutex_);  // null once gRPC is done with the call
   };
 
   WatchStream() = default;
-  bool Push(v1::WatchJobResponse message, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `update` is a serialised WatchUpdate in two parts. False when the watch is over.
+  bool Push(absl::string_view head, absl::string_view body) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndWith(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -61,12 +66,9 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchJobResponse> 
   Coordinator::WatchId watch_ = 0;
 
   Mutex mutex_;
-  struct Queued {
-    v1::WatchJobResponse message;
-    size_t bytes = 0;
-  };
-  std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);  // the front is being written while writing_
-  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);  // serialised WatchJobResponses
+  size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);  // gRPC's while writing_
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;

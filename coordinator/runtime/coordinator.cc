@@ -209,11 +209,13 @@ void Coordinator::AfterRound() {
     for (const Assignment& assignment : scheduler_.Assign(Loop::Now())) Dispatch(assignment);
   }
   for (auto& [id, entry] : workers_) entry.link->Flush();
+  PublishPaced();
 
   // While draining nothing is dispatched, so what becomes ready is nobody's concern.
   const absl::Time next =
-      std::min(timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first,
-               draining() ? absl::InfiniteFuture() : scheduler_.NextReady());
+      std::min({timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first,
+                paced_.empty() ? absl::InfiniteFuture() : paced_.front().first,
+                draining() ? absl::InfiniteFuture() : scheduler_.NextReady()});
   if (!wake_up_ || wake_up_->first != next) {
     if (wake_up_) loop_.CancelTimer(wake_up_->second);
     wake_up_.reset();

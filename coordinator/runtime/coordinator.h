@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -136,8 +137,10 @@ class Coordinator {
   struct WatchEntry {
     JobId job;
     std::shared_ptr<WatchSink> sink;
-    uint64_t after_sequence = 0;
+    uint64_t sent = 0;  // the last sequence pushed, or after_sequence
     bool progress = false;
+    bool paced = false;  // events wait for its turn in paced_
+    absl::Time last_push = absl::InfinitePast();
   };
   // Keeps what is enqueued from being dispatched before a time, to leave a worker that may still hold the
   // call the time to come back.
@@ -184,8 +187,11 @@ class Coordinator {
   void WatchStored(const JobId& id, uint64_t after_sequence, std::shared_ptr<WatchSink> sink);
   void AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
                 std::shared_ptr<WatchSink> sink) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  void Publish(LiveJob& job, uint64_t sequence, const Text& payload)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // Pushes the job's events that the watcher has not got; false when it does not keep up.
+  static bool CatchUp(const LiveJob& job, WatchEntry& watch);
+  // After an event became durable: at once, or with others when one went out a moment ago.
+  void Publish(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void PublishPaced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void PublishStarted(LiveJob& job, uint32_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void EndWatches(LiveJob& job, const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void DropWatches(LiveJob& job, const std::vector<WatchId>& ids)
@@ -213,6 +219,8 @@ class Coordinator {
   Scheduler scheduler_ ABSL_GUARDED_BY(loop_);
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
   absl::flat_hash_map<WatchId, WatchEntry> watches_ ABSL_GUARDED_BY(loop_);
+  // Watches with events that wait for company, by when they stop waiting; those that have ended meanwhile too.
+  std::deque<std::pair<absl::Time, WatchId>> paced_ ABSL_GUARDED_BY(loop_);
   std::optional<std::pair<absl::Time, Loop::TimerId>> wake_up_ ABSL_GUARDED_BY(loop_);
   absl::AnyInvocable<void()> drained_ ABSL_GUARDED_BY(loop_);
   absl::Time drain_deadline_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();

@@ -193,7 +193,7 @@ void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
     const auto& [worker, ref] = *stored.result;
     if (WorkerLink* link = LinkOf(worker)) link->Forget(ref);
   }
-  Publish(*job, sequence, stored.payload);
+  Publish(*job);
   if (!job->machine.ended() || !job->unstored.empty()) return;
   // Its place is free before anybody hears that it has ended: who waited for that may submit at once.
   live_jobs_.fetch_sub(1);

@@ -5,6 +5,12 @@
 #include "coordinator/runtime/coordinator.h"
 
 namespace moa {
+namespace {
+
+// A watcher's events come in so many messages a second at most (1 / this), however fast its job moves.
+constexpr absl::Duration kWatchPace = absl::Milliseconds(20);
+
+}  // namespace
 
 Coordinator::WatchId Coordinator::Watch(const JobId& id, uint64_t after_sequence, bool progress,
                                         std::shared_ptr<WatchSink> sink) {
@@ -36,10 +42,9 @@ void Coordinator::WatchStored(const JobId& id, uint64_t after_sequence,
 
 void Coordinator::AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
                            std::shared_ptr<WatchSink> sink) {
-  for (size_t i = after_sequence; i < job.events.size(); ++i) {
-    if (!sink->Event(job.events[i])) return;
-  }
-  watches_.emplace(watch, WatchEntry{job.machine.id(), sink, after_sequence, progress});
+  WatchEntry entry{.job = job.machine.id(), .sink = sink, .sent = after_sequence, .progress = progress};
+  if (!CatchUp(job, entry)) return;
+  watches_.emplace(watch, std::move(entry));
   job.watches.push_back(watch);
   if (!progress) return;
 
@@ -92,13 +97,41 @@ void Coordinator::DropWatches(LiveJob& job, const std::vector<WatchId>& ids) {
   job.texts.clear();
 }
 
-void Coordinator::Publish(LiveJob& job, uint64_t sequence, const Text& payload) {
+bool Coordinator::CatchUp(const LiveJob& job, WatchEntry& watch) {
+  watch.last_push = Loop::Now();
+  for (; watch.sent < job.events.size(); ++watch.sent) {
+    if (!watch.sink->Event(job.events[watch.sent])) return false;
+  }
+  return true;
+}
+
+void Coordinator::Publish(LiveJob& job) {
+  const absl::Time now = Loop::Now();
   std::vector<WatchId> slow;
   for (const WatchId id : job.watches) {
-    const WatchEntry& watch = watches_.at(id);
-    if (sequence > watch.after_sequence && !watch.sink->Event(payload)) slow.push_back(id);
+    WatchEntry& watch = watches_.at(id);
+    if (watch.paced) continue;
+    if (now >= watch.last_push + kWatchPace) {
+      if (!CatchUp(job, watch)) slow.push_back(id);
+    } else {
+      watch.paced = true;
+      paced_.emplace_back(now + kWatchPace, id);
+    }
   }
   if (!slow.empty()) DropWatches(job, slow);
+}
+
+void Coordinator::PublishPaced() {
+  if (paced_.empty()) return;
+  const absl::Time now = Loop::Now();
+  for (; !paced_.empty() && paced_.front().first <= now; paced_.pop_front()) {
+    const WatchId id = paced_.front().second;
+    const auto it = watches_.find(id);
+    if (it == watches_.end()) continue;
+    it->second.paced = false;
+    LiveJob* job = FindJob(it->second.job);
+    if (!CatchUp(*job, it->second)) DropWatches(*job, {id});
+  }
 }
 
 void Coordinator::PublishStarted(LiveJob& job, uint32_t task) {
@@ -108,7 +141,8 @@ void Coordinator::PublishStarted(LiveJob& job, uint32_t task) {
   for (const WatchId id : job.watches) {
     WatchEntry& watch = watches_.at(id);
     if (!watch.progress) continue;
-    if (!watch.sink->Started(*job.plan, task, state.current.attempt, state.worker)) {
+    if (!CatchUp(job, watch) ||
+        !watch.sink->Started(*job.plan, task, state.current.attempt, state.worker)) {
       slow.push_back(id);
     }
   }
@@ -142,7 +176,9 @@ void Coordinator::AttemptDelta(const WorkerId& id, const WorkerLink* link, const
   std::vector<WatchId> slow;
   for (const WatchId watch_id : job->watches) {
     WatchEntry& watch = watches_.at(watch_id);
-    if (watch.progress && !watch.sink->Delta(*job->plan, piece)) slow.push_back(watch_id);
+    if (watch.progress && !(CatchUp(*job, watch) && watch.sink->Delta(*job->plan, piece))) {
+      slow.push_back(watch_id);
+    }
   }
   if (!slow.empty()) DropWatches(*job, slow);
 }
@@ -150,7 +186,7 @@ void Coordinator::AttemptDelta(const WorkerId& id, const WorkerLink* link, const
 void Coordinator::EndWatches(LiveJob& job, const absl::Status& status) {
   for (const WatchId id : job.watches) {
     const auto it = watches_.find(id);
-    it->second.sink->End(status);
+    if (CatchUp(job, it->second)) it->second.sink->End(status);
     watches_.erase(it);
   }
   job.watches.clear();

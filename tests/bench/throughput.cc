@@ -92,8 +92,8 @@ void RunJobs(Client& client, const v1::JobSpec& job, std::atomic<int64_t>& left,
     absl::Status status = submitted.status();
     if (status.ok()) {
       status = client.Watch(submitted->job_id(), {.progress = false},
-                            [&](const v1::WatchJobResponse& response) {
-                              if (response.event().has_ended()) ended = response.event().ended();
+                            [&](const v1::WatchUpdate& update) {
+                              if (update.event().has_ended()) ended = update.event().ended();
                               return true;
                             });
     }

@@ -40,7 +40,7 @@ class GroupWriter {
     size_t group_writes_max = 1024;
     size_t group_bytes_max = size_t{8} << 20;
     // An update that ends no job waits so long for company. Zero: each is written at once.
-    absl::Duration update_delay = absl::Milliseconds(2);
+    absl::Duration update_delay = absl::Milliseconds(10);
     // With several clients at once, urgent writes too wait for company, until so long after the group before
     // began: under load that trades a moment for half of the syncs. One client alone never waits, except that
     // every company_probe-th group finds out whether there is company by now.

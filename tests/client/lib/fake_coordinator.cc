@@ -213,12 +213,12 @@ v1::Job FinishedJob(const std::string& job_id) {
   return job;
 }
 
-std::vector<v1::WatchJobResponse> FinishedJobEvents() {
+std::vector<v1::WatchUpdate> FinishedJobEvents() {
   const v1::Job job = FinishedJob("");
-  std::vector<v1::WatchJobResponse> responses;
+  std::vector<v1::WatchUpdate> updates;
   uint64_t sequence = 0;
   const auto event = [&] {
-    v1::JobEvent* next = responses.emplace_back().mutable_event();
+    v1::JobEvent* next = updates.emplace_back().mutable_event();
     next->set_sequence(++sequence);
     next->mutable_time()->set_seconds(1790000000 + static_cast<int64_t>(sequence) / 8);
     return next;
@@ -230,11 +230,11 @@ std::vector<v1::WatchJobResponse> FinishedJobEvents() {
     started->set_round(layer.round());
     for (const v1::TaskResult& task : layer.tasks()) *started->add_tasks() = task.task();
     for (const v1::TaskResult& task : layer.tasks()) {
-      v1::TaskStarted* begun = responses.emplace_back().mutable_task_started();
+      v1::TaskStarted* begun = updates.emplace_back().mutable_task_started();
       *begun->mutable_task() = task.task();
       begun->set_attempt(1);
       begun->set_worker(task.worker());
-      v1::TaskDelta* delta = responses.emplace_back().mutable_task_delta();
+      v1::TaskDelta* delta = updates.emplace_back().mutable_task_delta();
       *delta->mutable_task() = task.task();
       delta->set_attempt(1);
       delta->set_content(task.completion().content());
@@ -254,7 +254,13 @@ std::vector<v1::WatchJobResponse> FinishedJobEvents() {
   ended->set_latency_us(job.latency_us());
   ended->set_critical_path_us(job.critical_path_us());
   *ended->mutable_usage() = job.usage();
-  return responses;
+  return updates;
+}
+
+void Send(grpc::ServerWriter<v1::WatchJobResponse>* writer, const v1::WatchUpdate& update) {
+  v1::WatchJobResponse response;
+  *response.add_updates() = update;
+  writer->Write(response);
 }
 
 }  // namespace moa

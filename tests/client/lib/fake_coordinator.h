@@ -79,6 +79,9 @@ grpc::Status InvalidJobStatus(const std::vector<std::pair<std::string, std::stri
 v1::Job FinishedJob(const std::string& job_id);
 
 // What WatchJob says about FinishedJob from the beginning to the end, with progress.
-std::vector<v1::WatchJobResponse> FinishedJobEvents();
+std::vector<v1::WatchUpdate> FinishedJobEvents();
+
+// Sends `update` as a message of its own.
+void Send(grpc::ServerWriter<v1::WatchJobResponse>* writer, const v1::WatchUpdate& update);
 
 }  // namespace moa

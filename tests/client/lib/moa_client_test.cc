@@ -100,7 +100,7 @@ TEST_F(ClientTest, NamesTheAddressWhereNobodyListens) {
   ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(options));
   EXPECT_THAT(client->Get("J1"), StatusIs(absl::StatusCode::kUnavailable, HasSubstr(address)));
   EXPECT_THAT(client->Health(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr(address)));
-  EXPECT_THAT(client->Watch("J1", {}, [](const v1::WatchJobResponse&) { return true; }),
+  EXPECT_THAT(client->Watch("J1", {}, [](const v1::WatchUpdate&) { return true; }),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr(address)));
 }
 
@@ -156,12 +156,12 @@ TEST_F(ClientTest, WatchesFromTheLastSequenceAfterALostConnection) {
                     grpc::ServerWriter<v1::WatchJobResponse>* writer) {
     const int now = ++connection;
     if (now == 2) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining");
-    for (const v1::WatchJobResponse& response : script) {
+    for (const v1::WatchUpdate& update : script) {
       // One event again, which the client has to drop.
-      if (response.has_event() && response.event().sequence() + 1 < request.after_sequence())
+      if (update.has_event() && update.event().sequence() + 1 < request.after_sequence())
         continue;
-      writer->Write(response);
-      if (now == 1 && response.event().sequence() == 2) {
+      Send(writer, update);
+      if (now == 1 && update.event().sequence() == 2) {
         return grpc::Status(grpc::StatusCode::UNAVAILABLE, "socket closed");
       }
     }
@@ -172,8 +172,8 @@ TEST_F(ClientTest, WatchesFromTheLastSequenceAfterALostConnection) {
   int disconnects = 0;
   WatchOptions options;
   options.on_disconnect = [&](const absl::Status&) { ++disconnects; };
-  ASSERT_OK(Connect()->Watch("J1", options, [&](const v1::WatchJobResponse& response) {
-    if (response.has_event()) sequences.push_back(response.event().sequence());
+  ASSERT_OK(Connect()->Watch("J1", options, [&](const v1::WatchUpdate& update) {
+    if (update.has_event()) sequences.push_back(update.event().sequence());
     return true;
   }));
   std::vector<uint64_t> expected(sequences.size());
@@ -189,14 +189,14 @@ TEST_F(ClientTest, StopsWatchingWhenTheCallerOrAnotherThreadSaysSo) {
   std::atomic<bool> waiting = false;
   fake_.watch = [&](const v1::WatchJobRequest&, grpc::ServerContext* context,
                     grpc::ServerWriter<v1::WatchJobResponse>* writer) {
-    writer->Write(FinishedJobEvents()[0]);
+    Send(writer, FinishedJobEvents()[0]);
     waiting = true;
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::CANCELLED;
   };
   fake_.Start();
   const auto client = Connect();
-  EXPECT_OK(client->Watch("J1", {}, [](const v1::WatchJobResponse&) { return false; }));
+  EXPECT_OK(client->Watch("J1", {}, [](const v1::WatchUpdate&) { return false; }));
 
   waiting = false;
   std::stop_source stop;
@@ -206,7 +206,7 @@ TEST_F(ClientTest, StopsWatchingWhenTheCallerOrAnotherThreadSaysSo) {
     while (!waiting) std::this_thread::yield();
     stop.request_stop();
   });
-  EXPECT_THAT(client->Watch("J1", options, [](const v1::WatchJobResponse&) { return true; }),
+  EXPECT_THAT(client->Watch("J1", options, [](const v1::WatchUpdate&) { return true; }),
               StatusIs(absl::StatusCode::kCancelled));
   stopper.join();
 }
@@ -217,7 +217,7 @@ TEST_F(ClientTest, ReturnsErrorsThatWatchingAgainCannotMend) {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no job J1");
   };
   fake_.Start();
-  EXPECT_THAT(Connect()->Watch("J1", {}, [](const v1::WatchJobResponse&) { return true; }),
+  EXPECT_THAT(Connect()->Watch("J1", {}, [](const v1::WatchUpdate&) { return true; }),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("no job J1")));
   EXPECT_EQ(fake_.watched().size(), 1u);
 }

@@ -39,8 +39,8 @@ class MoactlTest : public testing::Test {
     };
     fake_.watch = [](const v1::WatchJobRequest& request, grpc::ServerContext*,
                      grpc::ServerWriter<v1::WatchJobResponse>* writer) {
-      for (const v1::WatchJobResponse& response : FinishedJobEvents()) {
-        if (request.progress() || response.has_event()) writer->Write(response);
+      for (const v1::WatchUpdate& update : FinishedJobEvents()) {
+        if (request.progress() || update.has_event()) Send(writer, update);
       }
       return grpc::Status::OK;
     };
@@ -280,7 +280,7 @@ TEST_F(MoactlTest, CtrlCLeavesTheJobRunningAndSaysHowToComeBack) {
   std::atomic<bool> watched = false;
   fake_.watch = [&](const v1::WatchJobRequest&, grpc::ServerContext* context,
                     grpc::ServerWriter<v1::WatchJobResponse>* writer) {
-    writer->Write(FinishedJobEvents()[0]);
+    Send(writer, FinishedJobEvents()[0]);
     watched = true;
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::CANCELLED;
@@ -310,10 +310,10 @@ TEST_F(MoactlTest, WatchSurvivesARestartOfTheCoordinator) {
   fake_.watch = [&](const v1::WatchJobRequest& request, grpc::ServerContext* context,
                     grpc::ServerWriter<v1::WatchJobResponse>* writer) {
     const bool first = ++connections == 1;
-    for (const v1::WatchJobResponse& response : script) {
-      if (response.has_event() && response.event().sequence() <= request.after_sequence()) continue;
-      writer->Write(response);
-      if (first && response.event().sequence() == 3) {
+    for (const v1::WatchUpdate& update : script) {
+      if (update.has_event() && update.event().sequence() <= request.after_sequence()) continue;
+      Send(writer, update);
+      if (first && update.event().sequence() == 3) {
         while (!context->IsCancelled()) std::this_thread::yield();
         return grpc::Status::CANCELLED;
       }

@@ -56,8 +56,8 @@ v1::TaskId Id(uint32_t layer, uint32_t round, const std::string& agent, uint32_t
   return id;
 }
 
-v1::WatchJobResponse LayerStarts() {
-  v1::WatchJobResponse response;
+v1::WatchUpdate LayerStarts() {
+  v1::WatchUpdate response;
   v1::LayerStarted* started = response.mutable_event()->mutable_layer_started();
   started->set_layer(1);
   started->set_round(1);
@@ -67,15 +67,15 @@ v1::WatchJobResponse LayerStarts() {
   return response;
 }
 
-v1::WatchJobResponse Starts(const v1::TaskId& id, uint32_t attempt) {
-  v1::WatchJobResponse response;
+v1::WatchUpdate Starts(const v1::TaskId& id, uint32_t attempt) {
+  v1::WatchUpdate response;
   *response.mutable_task_started()->mutable_task() = id;
   response.mutable_task_started()->set_attempt(attempt);
   return response;
 }
 
-v1::WatchJobResponse Delta(const v1::TaskId& id, uint32_t attempt, uint64_t offset, size_t size) {
-  v1::WatchJobResponse response;
+v1::WatchUpdate Delta(const v1::TaskId& id, uint32_t attempt, uint64_t offset, size_t size) {
+  v1::WatchUpdate response;
   v1::TaskDelta* delta = response.mutable_task_delta();
   *delta->mutable_task() = id;
   delta->set_attempt(attempt);
@@ -84,8 +84,8 @@ v1::WatchJobResponse Delta(const v1::TaskId& id, uint32_t attempt, uint64_t offs
   return response;
 }
 
-v1::WatchJobResponse Finishes(const v1::TaskId& id, v1::TaskState state) {
-  v1::WatchJobResponse response;
+v1::WatchUpdate Finishes(const v1::TaskId& id, v1::TaskState state) {
+  v1::WatchUpdate response;
   v1::TaskResult* result = response.mutable_event()->mutable_task_finished();
   *result->mutable_task() = id;
   result->set_model("gpt-oss-120b");
@@ -141,9 +141,9 @@ TEST(ProgressTest, DropsWhatAnEarlierAttemptHadSaidAndStaysSaneOnRepeats) {
 TEST(ProgressTest, FollowsAWholeJobToItsEnd) {
   ProgressModel model(FinishedJob("J1"), kStart);
   std::vector<std::string> log;
-  for (const v1::WatchJobResponse& response : FinishedJobEvents()) {
-    model.Apply(response, kStart);
-    if (const auto line = ProgressLogLine(model, response)) log.push_back(*line);
+  for (const v1::WatchUpdate& update : FinishedJobEvents()) {
+    model.Apply(update, kStart);
+    if (const auto line = ProgressLogLine(model, update)) log.push_back(*line);
   }
   EXPECT_EQ(model.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_TRUE(model.degraded());
@@ -185,7 +185,7 @@ TEST(ProgressTest, FitsTheHeightOfTheTerminal) {
 
 TEST(ProgressTest, CopesWithEventsOfAnUnknownPlan) {
   ProgressModel model(v1::Job(), kStart);
-  model.Apply(v1::WatchJobResponse(), kStart);
+  model.Apply(v1::WatchUpdate(), kStart);
   model.Apply(Delta(Id(9, 9, "ghost", 0, 77), 3, 5, 5), kStart);
   model.Apply(Finishes(Id(4, 0, "late", 0, 5), v1::TASK_STATE_SUCCEEDED), kStart);
   EXPECT_THAT(Screen(model, kStart), HasSubstr("ghost"));

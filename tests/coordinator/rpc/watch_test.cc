@@ -30,24 +30,24 @@ class Watcher {
     stream_->Finish();
   }
 
-  v1::WatchJobResponse Next() {
-    v1::WatchJobResponse response;
-    EXPECT_TRUE(stream_->Read(&response)) << "the watch ended early";
-    return response;
+  v1::WatchUpdate Next() {
+    v1::WatchUpdate update;
+    EXPECT_TRUE(Read(&update)) << "the watch ended early";
+    return update;
   }
   // Skips what is not a delta.
   v1::TaskDelta NextDelta() {
-    v1::WatchJobResponse response;
-    while (!response.has_task_delta() && stream_->Read(&response)) {
+    v1::WatchUpdate update;
+    while (!update.has_task_delta() && Read(&update)) {
     }
-    EXPECT_TRUE(response.has_task_delta());
-    return response.task_delta();
+    EXPECT_TRUE(update.has_task_delta());
+    return update.task_delta();
   }
   std::vector<v1::JobEvent> Rest() {
     std::vector<v1::JobEvent> events;
-    v1::WatchJobResponse response;
-    while (stream_->Read(&response)) {
-      if (response.has_event()) events.push_back(response.event());
+    v1::WatchUpdate update;
+    while (Read(&update)) {
+      if (update.has_event()) events.push_back(update.event());
     }
     return events;
   }
@@ -57,8 +57,22 @@ class Watcher {
   }
 
  private:
+  bool Read(v1::WatchUpdate* update) {
+    if (next_ == response_.updates_size()) {
+      next_ = 0;
+      if (!stream_->Read(&response_)) {
+        response_.Clear();
+        return false;
+      }
+    }
+    *update = response_.updates(next_++);
+    return true;
+  }
+
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<grpc::ClientReader<v1::WatchJobResponse>> stream_;
+  v1::WatchJobResponse response_;
+  int next_ = 0;  // of response_'s updates
   bool finished_ = false;
 };
 
@@ -147,10 +161,31 @@ TEST(WatchTest, ATaskDispatchedWhileSomebodyWatchesStreamsFromItsStart) {
   FakeWorker worker(coordinator.workers(), {});
   const v1::RunTask task = worker.NextRun();
   EXPECT_TRUE(task.stream_deltas());
-  v1::WatchJobResponse response = watcher.Next();
-  while (!response.has_task_started()) response = watcher.Next();
-  EXPECT_EQ(response.task_started().worker(), "worker-1");
-  EXPECT_EQ(response.task_started().attempt(), 1u);
+  v1::WatchUpdate update = watcher.Next();
+  while (!update.has_task_started()) update = watcher.Next();
+  EXPECT_EQ(update.task_started().worker(), "worker-1");
+  EXPECT_EQ(update.task_started().attempt(), 1u);
+}
+
+// Events that follow each other quickly share a message; none is lost, repeated or out of order.
+TEST(WatchTest, AFastJobsEventsComeInFewMessages) {
+  TestCoordinator coordinator;
+  FakeWorker worker(coordinator.workers(), {});
+  const std::string id = coordinator.Submit(SmallJob(8));
+  v1::WatchJobRequest request;
+  request.set_job_id(id);
+  Finish(worker, SmallJob(8));
+  coordinator.Wait(id);
+  const auto context = TestContext();
+  const auto stream = coordinator.jobs().WatchJob(context.get(), request);
+  std::vector<v1::JobEvent> events;
+  int messages = 0;
+  for (v1::WatchJobResponse response; stream->Read(&response); ++messages) {
+    for (const v1::WatchUpdate& update : response.updates()) events.push_back(update.event());
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  ExpectWholeHistory(events, 1);
+  EXPECT_LT(messages, static_cast<int>(events.size()));
 }
 
 // The job does not depend on its watchers.
