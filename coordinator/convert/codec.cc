@@ -12,16 +12,10 @@ bool ParseBytes(absl::string_view bytes, google::protobuf::MessageLite* proto) {
   return proto->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
-std::string DigestMessage(const Message& message) {
+void AddMessage(const Message& message, Sha256Hasher* hasher) {
   v1::Message proto;
   MessageToProto(message, &proto);
-  return Sha256(proto.SerializeAsString());
-}
-
-std::string DigestContext(const SharedContext& context) {
-  Sha256Hasher hasher;
-  for (const Message& message : context.messages) hasher.AddField(DigestMessage(message));
-  return hasher.Finish();
+  hasher->AddField(proto.SerializeAsString());
 }
 
 }  // namespace
@@ -61,20 +55,24 @@ std::string HashSpec(const JobSpec& spec) {
 }
 
 std::string InputHasher::Hash(const CallInput& input, const JobSpec& spec) {
+  for (const PromptPart& part : input.prompt) {
+    if (part.context == nullptr) continue;
+    std::string& digest = context_digests_[part.context->id];
+    if (!digest.empty()) continue;
+    for (const Message& message : part.context->messages) AddMessage(message, &hasher_);
+    digest = hasher_.Finish();
+  }
   v1::RunTask call;
   CallToProto(input, spec, &call);
-  Sha256Hasher hasher;
-  hasher.AddField(call.SerializeAsString());
+  hasher_.AddField(call.SerializeAsString());
   for (const PromptPart& part : input.prompt) {
     if (part.context == nullptr) {
-      hasher.AddField(DigestMessage(part.message));
-      continue;
+      AddMessage(part.message, &hasher_);
+    } else {
+      hasher_.AddField(context_digests_[part.context->id]);
     }
-    std::string& digest = context_digests_[part.context->id];
-    if (digest.empty()) digest = DigestContext(*part.context);
-    hasher.AddField(digest);
   }
-  return hasher.Finish();
+  return hasher_.Finish();
 }
 
 }  // namespace moa

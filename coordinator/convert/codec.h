@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/base/text.h"
+#include "common/hash/sha256.h"
 #include "coordinator/engine/events.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/prompt.h"
@@ -34,6 +35,7 @@ class InputHasher {
   std::string Hash(const CallInput& input, const JobSpec& spec);
 
  private:
+  Sha256Hasher hasher_;  // new between calls
   std::map<uint32_t, std::string> context_digests_;  // by SharedContext::id
 };
 

@@ -44,7 +44,7 @@ class GroupWriter {
     // With several clients at once, urgent writes too wait for company, until so long after the group before
     // began: under load that trades a moment for half of the syncs. One client alone never waits, except that
     // every company_probe-th group finds out whether there is company by now.
-    absl::Duration company_delay = absl::Milliseconds(2);
+    absl::Duration company_delay = absl::Milliseconds(4);
     uint32_t company_probe = 64;
     // Inserts are refused beyond these, so that a slow disk cannot fill the memory.
     size_t pending_writes_max = 100'000;

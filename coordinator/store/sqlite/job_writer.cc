@@ -14,6 +14,9 @@ namespace {
 // enough that the pause of a checkpoint stays in the milliseconds.
 constexpr int kCheckpointPages = 4096;
 
+// Entries of the cache of jobs' numbers, some 100 bytes each.
+constexpr size_t kNumbersMax = 100'000;
+
 int64_t ToNs(absl::Time time) { return absl::ToUnixNanos(time); }
 
 }  // namespace
@@ -92,6 +95,7 @@ absl::Status JobWriter::Begin() { return statements_->begin.Run(); }
 absl::Status JobWriter::Commit() { return statements_->commit.Run(); }
 
 void JobWriter::Rollback() {
+  numbers_.clear();  // what was inserted is undone
   // SQLite has rolled back by itself after a full disk and some I/O errors.
   if (!database_->InTransaction()) return;
   database_->Execute("ROLLBACK").IgnoreError();
@@ -141,7 +145,19 @@ absl::StatusOr<absl::StatusOr<InsertOutcome>> JobWriter::Insert(const NewJob& jo
   MOA_RETURN_IF_ERROR(spec.Run());
   MOA_RETURN_IF_ERROR(InsertEvent(number, job.accepted));
   outcome.id = job.row.id;
+  if (numbers_.size() >= kNumbersMax) numbers_.clear();
+  numbers_.emplace(job.row.id, number);
   return outcome;
+}
+
+absl::StatusOr<int64_t> JobWriter::FindJob(const JobId& id) {
+  const auto known = numbers_.find(id);
+  if (known != numbers_.end()) return known->second;
+  Statement& find = statements_->find_job;
+  StatementScope scope(find);
+  find.BindText(1, id.value());
+  MOA_ASSIGN_OR_RETURN(const bool found, find.Step());
+  return found ? find.Integer(0) : 0;
 }
 
 absl::Status JobWriter::InsertEvent(int64_t job, const StoredEvent& event) {
@@ -153,15 +169,9 @@ absl::Status JobWriter::InsertEvent(int64_t job, const StoredEvent& event) {
 }
 
 absl::Status JobWriter::Update(const JobUpdate& update) {
-  int64_t job = 0;
-  {
-    Statement& find = statements_->find_job;
-    StatementScope scope(find);
-    find.BindText(1, update.id.value());
-    MOA_ASSIGN_OR_RETURN(const bool found, find.Step());
-    if (!found) return absl::OkStatus();
-    job = find.Integer(0);
-  }
+  MOA_ASSIGN_OR_RETURN(const int64_t job, FindJob(update.id));
+  if (job == 0) return absl::OkStatus();
+  if (update.state && IsTerminal(*update.state)) numbers_.erase(update.id);
   MOA_RETURN_IF_ERROR(InsertEvent(job, update.event));
   if (!update.state.has_value() && !update.degraded) return absl::OkStatus();
 

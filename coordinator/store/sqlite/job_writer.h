@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/store/job_store.h"
@@ -54,10 +55,13 @@ class JobWriter {
   JobWriter(std::unique_ptr<Database> database, std::unique_ptr<Statements> statements);
 
   absl::StatusOr<bool> FindByKey(const NewJob& job, InsertOutcome& outcome);
+  // The job's number, 0 when the store does not hold it.
+  absl::StatusOr<int64_t> FindJob(const JobId& id);
   absl::Status InsertEvent(int64_t job, const StoredEvent& event);
 
   const std::unique_ptr<Database> database_;
   const std::unique_ptr<Statements> statements_;
+  absl::flat_hash_map<JobId, int64_t> numbers_;  // of jobs that have not ended; may lack some
   int log_pages_ = 0;           // in the write-ahead log after the last commit
   int checkpointed_pages_ = 0;  // of log_pages_ when they were last moved into the file
 };
