@@ -150,6 +150,8 @@ bool JobMachine::On(const AttemptAdopted& event, Commands* commands) {
   // Ours were counted when they were dispatched; of an earlier owner's the number tells how many
   // there were.
   if (!own) task.attempts = std::max(task.attempts + 1, ref.attempt);
+  // It was only out of sight: what was counted as its loss was none.
+  if (own && task.worker_losses > 0) --task.worker_losses;
   task.state = TaskState::kRunning;
   task.current = ref;
   task.last_attempt = std::max(task.last_attempt, ref.attempt);

@@ -221,6 +221,10 @@ void Auditor::Adopted(uint64_t stream, const AttemptRef& ref) {
     Require(!count.running.contains(ref), "an attempt runs in one place", Name(ref));
   }
   streams_[stream].running.insert(ref);
+  // A call that is found again was not lost.
+  if (const auto it = tries_.find({ref.epoch, ref.job, ref.task}); it != tries_.end()) {
+    it->second.losses -= std::min(it->second.losses, 1u);
+  }
 }
 
 void Auditor::Ended(uint64_t stream, const AttemptRef& ref) {

@@ -262,6 +262,21 @@ TEST(JobMachineTest, ALostWorkersTaskGoesElsewhereAtOnceButNotForEver) {
   EXPECT_EQ(End(job).error.code, ErrorCode::kWorkerLost);
 }
 
+// A worker on a bad line comes back with its call every time: one long call, not many lost ones.
+TEST(JobMachineTest, ACallThatIsFoundAgainWasNotLost) {
+  JobDriver job(MakeJob(0, 0));
+  job.Dispatch(0);
+  const AttemptRef call = job.ref(0);
+  for (int i = 0; i < 20; ++i) {
+    job.Fail(0, ErrorCode::kWorkerLost);
+    job.Apply(AttemptAdopted{.ref = call, .worker = "w1"});
+    ASSERT_EQ(job.ref(0), call);
+  }
+  job.Succeed(0, "the answer");
+  EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
+  EXPECT_EQ(job.task(0).result.attempts, 1u);
+}
+
 TEST(JobMachineTest, TokensOfFailedAttemptsAreCountedAsWasted) {
   JobDriver job(MakeJob(0, 0));
   job.Dispatch(0);
