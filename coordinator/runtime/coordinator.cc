@@ -163,11 +163,12 @@ std::shared_ptr<const ModelTable> Coordinator::models() const {
 
 void Coordinator::Announce(const std::vector<std::string>& ids) {
   MutexLock lock(models_mutex_);
+  const ModelTable& known = *models_;
   if (std::all_of(ids.begin(), ids.end(),
-                  [&](const std::string& id) { return models_->Find(id) != nullptr; })) {
+                  [&](const std::string& id) { return known.Find(id) != nullptr; })) {
     return;
   }
-  auto table = std::make_shared<ModelTable>(*models_);
+  auto table = std::make_shared<ModelTable>(known);
   for (const std::string& id : ids) table->Announce(id);
   models_ = std::move(table);
 }
