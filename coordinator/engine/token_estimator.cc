@@ -57,13 +57,21 @@ PromptSize SizeOf(const Message& message) {
 }
 
 PromptSize SizeOf(const CallInput& input, const JobSpec& spec) {
+  return PromptSizer().Size(input, spec);
+}
+
+PromptSize PromptSizer::Size(const CallInput& input, const JobSpec& spec) {
   PromptSize size;
   for (const PromptPart& part : input.prompt) {
     if (part.context == nullptr) {
       size += SizeOf(part.message);
-    } else {
-      for (const Message& message : part.context->messages) size += SizeOf(message);
+      continue;
     }
+    const auto [it, is_new] = contexts_.try_emplace(part.context->id);
+    if (is_new) {
+      for (const Message& message : part.context->messages) it->second += SizeOf(message);
+    }
+    size += it->second;
   }
   if (!input.with_tools) return size;
   for (const Tool& tool : spec.tools) {

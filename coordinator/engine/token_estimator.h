@@ -24,6 +24,16 @@ PromptSize SizeOf(const Message& message);
 // All that the call sends: the prompt's parts and, where the call has them, the job's tools.
 PromptSize SizeOf(const CallInput& input, const JobSpec& spec);
 
+// Sizes of one job's calls; remembers its shared contexts, which are large and the same for many tasks. One a job;
+// externally synchronised.
+class PromptSizer {
+ public:
+  PromptSize Size(const CallInput& input, const JobSpec& spec);
+
+ private:
+  std::map<uint32_t, PromptSize> contexts_;  // by SharedContext::id
+};
+
 // Tokens of prompts, without a tokenizer: a rule of thumb (a quarter of a token for each byte of ASCII,
 // half a one for each other byte, four for each message), corrected for each model by what the provider
 // counted. It learns a factor and how far single prompts are off it; both fade with a half-life of some

@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "coordinator/convert/convert.h"
+#include "coordinator/rpc/ended_attempt.h"
 
 namespace moa {
 namespace {
@@ -61,7 +62,7 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
       draining_ = status.draining();
       return coordinator_.WorkerChanged(worker_, this, status.slots(),
                                         {status.models().begin(), status.models().end()},
-                                        status.draining());
+                                        status.draining(), {});
     }
     case v1::WorkerMessage::kHeartbeat:
     case v1::WorkerMessage::KIND_NOT_SET:  // of a later version
@@ -83,14 +84,14 @@ void WorkerSession::OnHello(v1::Hello* proto) {
     HeldAttempt& held = hello.held.emplace_back();
     held.ref = RefFromProto(attempt.ref());
     held.input_hash = std::move(*attempt.mutable_input_hash());
-    if (attempt.has_finished()) held.finished = FinishedFromProto(attempt.mutable_finished());
+    if (attempt.has_finished()) held.finished = EndedFromProto(attempt.mutable_finished());
   }
   coordinator_.WorkerJoined(std::move(hello), this);
 }
 
 void WorkerSession::OnFinished(v1::AttemptFinished* finished) {
   coordinator_.loop().AssertHeld();
-  coordinator_.AttemptEnded(worker_, this, FinishedFromProto(finished));
+  coordinator_.AttemptEnded(worker_, this, EndedFromProto(finished));
 }
 
 void WorkerSession::OnClosed() {

@@ -10,6 +10,12 @@
 #include "coordinator/convert/codec.h"
 
 namespace moa {
+namespace {
+
+// Gauges of quotas change all the time by themselves; nobody reads them more often.
+constexpr absl::Duration kQuotaReportInterval = absl::Milliseconds(250);
+
+}  // namespace
 
 Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer, ModelTable models,
                          const Options& options)
@@ -19,7 +25,8 @@ Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer,
       options_(options),
       prices_(std::move(models)),
       reader_("moa-reader"),
-      models_(std::make_shared<const ModelTable>(prices_)) {
+      models_(std::make_shared<const ModelTable>(prices_)),
+      scheduler_(options.scheduling) {
   loop_.SetBatchHook([this] {
     loop_.AssertHeld();
     AfterRound();
@@ -216,7 +223,7 @@ void Coordinator::AfterRound() {
   const absl::Time next =
       std::min({timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first,
                 paced_.empty() ? absl::InfiniteFuture() : paced_.front().first,
-                draining() ? absl::InfiniteFuture() : scheduler_.NextReady()});
+                draining() ? absl::InfiniteFuture() : scheduler_.NextWakeUp()});
   if (!wake_up_ || wake_up_->first != next) {
     if (wake_up_) loop_.CancelTimer(wake_up_->second);
     wake_up_.reset();
@@ -241,6 +248,10 @@ void Coordinator::ReportLevels() {
                        .workers = workers_.size(),
                        .slots = scheduler_.slots_total(),
                        .watchers = watches_.size()});
+  const absl::Time now = Loop::Now();
+  if (now < quotas_reported_ + kQuotaReportInterval) return;
+  quotas_reported_ = now;
+  observer_.QuotasNow(scheduler_.Quotas(now), scheduler_.retries_saved());
 }
 
 }  // namespace moa

@@ -60,6 +60,7 @@ class Coordinator {
     absl::Duration adoption_grace = absl::Milliseconds(1500);
     // The same when a worker's stream breaks while the coordinator lives.
     absl::Duration reconnect_grace = absl::Milliseconds(500);
+    SchedulerOptions scheduling;
     // Ask workers to stream every reply, so that who begins to watch late sees the text so far.
     bool stream_always = true;
   };
@@ -119,12 +120,12 @@ class Coordinator {
   // closes the first.
   void WorkerJoined(WorkerHello hello, WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void WorkerChanged(const WorkerId& id, const WorkerLink* link, uint32_t slots,
-                     std::vector<std::string> models, bool draining)
+                     std::vector<std::string> models, bool draining, std::string key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void WorkerLeft(const WorkerId& id, const WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  // `event` is AttemptSucceeded or AttemptFailed. What comes on a stream that was replaced is not heard: the
+  // What comes on a stream that was replaced is not heard: the
   // worker has said it again in its Hello.
-  void AttemptEnded(const WorkerId& id, const WorkerLink* link, Event event)
+  void AttemptEnded(const WorkerId& id, const WorkerLink* link, const EndedAttempt& ended)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void AttemptDelta(const WorkerId& id, const WorkerLink* link, const AttemptRef& ref,
                     DeltaPiece piece) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -166,6 +167,9 @@ class Coordinator {
   void Observe(LiveJob& job, const Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void OnDurable(const JobId& id, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void RemoveJob(const JobId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // The attempt as the scheduler sees it, with the size of its call.
+  ReadyAttempt MakeReady(LiveJob& job, const AttemptRef& ref, std::string model)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Dispatch(const Assignment& assignment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void ReadJob(const JobId& id, JobCallback done);
   void UpdateIndices(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -177,6 +181,9 @@ class Coordinator {
   void CheckDrained() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
 
   // Workers (coordinator_workers.cc)
+  // The provider has counted the prompt of a call that is about to be taken as succeeded.
+  void CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& usage)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   bool TakeHeld(const WorkerId& id, const HeldAttempt& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // Whether the attempt's result has been taken and is on its way to the disk.
   bool IsBeingStored(const AttemptRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -217,6 +224,8 @@ class Coordinator {
   absl::flat_hash_map<JobId, std::unique_ptr<LiveJob>> jobs_ ABSL_GUARDED_BY(loop_);
   absl::btree_set<std::pair<absl::Time, JobId>> timers_ ABSL_GUARDED_BY(loop_);
   Scheduler scheduler_ ABSL_GUARDED_BY(loop_);
+  TokenEstimator estimator_ ABSL_GUARDED_BY(loop_);
+  absl::Time quotas_reported_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
   absl::flat_hash_map<WatchId, WatchEntry> watches_ ABSL_GUARDED_BY(loop_);
   // Watches with events that wait for company, by when they stop waiting; those that have ended meanwhile too.

@@ -23,6 +23,10 @@ static_assert(static_cast<int>(JobState::kCancelled) + 1 ==
 // there to do so, and must not come first.
 constexpr absl::Duration kBackstop = absl::Seconds(2);
 
+// What the provider sets aside for a completion at most, and where the request names no bound (CEREBRAS_API section
+// 5: measured by a third party).
+constexpr uint64_t kReservedCompletionMax = 16'384;
+
 }  // namespace
 
 LiveJob* Coordinator::FindJob(const JobId& id) {
@@ -121,13 +125,10 @@ void Coordinator::Execute(LiveJob& job, Commands commands, const Hold& hold) {
   for (Command& command : commands) {
     if (auto* enqueue = std::get_if<EnqueueAttempt>(&command)) {
       const bool held = !hold.task || *hold.task == enqueue->ref.task;
-      scheduler_.Enqueue({.ref = std::move(enqueue->ref),
-                          .tenant = job.plan->spec.tenant,
-                          .model = std::move(enqueue->model),
-                          .stages_left = enqueue->stages_left,
-                          .accepted_at = job.machine.accepted_at(),
-                          .enqueued_at = Loop::Now(),
-                          .not_before = held ? hold.until : absl::InfinitePast()});
+      ReadyAttempt ready = MakeReady(job, enqueue->ref, std::move(enqueue->model));
+      ready.stages_left = enqueue->stages_left;
+      if (held) ready.not_before = hold.until;
+      scheduler_.Enqueue(std::move(ready));
     } else if (auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
       scheduler_.Remove(dequeue->ref);
     } else if (auto* cancel = std::get_if<CancelAttempt>(&command)) {
@@ -232,6 +233,22 @@ void Coordinator::AdvanceTimers() {
   }
 }
 
+ReadyAttempt Coordinator::MakeReady(LiveJob& job, const AttemptRef& ref, std::string model) {
+  const PlannedTask& task = job.plan->tasks[ref.task];
+  ReadyAttempt ready{.ref = ref,
+                     .tenant = job.plan->spec.tenant,
+                     .model = std::move(model),
+                     .accepted_at = job.machine.accepted_at(),
+                     .enqueued_at = Loop::Now()};
+  // What came after in the same step may have made it superfluous: it will be taken out again.
+  if (job.machine.ended() || task.stage + 1 != job.machine.stages_started()) return ready;
+  const PromptSize size = job.sizer.Size(job.machine.Input(ref.task), job.plan->spec);
+  ready.prompt_tokens = estimator_.UpperBound(ready.model, size);
+  ready.completion_tokens = std::min<uint64_t>(
+      task.agent->max_completion_tokens.value_or(kReservedCompletionMax), kReservedCompletionMax);
+  return ready;
+}
+
 void Coordinator::Dispatch(const Assignment& assignment) {
   LiveJob* job = FindJob(assignment.ref.job);
   WorkerEntry& worker = workers_.at(assignment.worker);
@@ -241,7 +258,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
   Apply(*job, AttemptDispatched{.ref = assignment.ref, .worker = worker.info.hello.name}, {});
   if (job->machine.ended()) {
     // Its deadline passed since the timers were looked at, or with an earlier assignment of this round.
-    scheduler_.Finish(assignment.ref);
+    scheduler_.Finish(assignment.ref, {.kind = CallEnd::Kind::kDropped}, {}, 0, now);
     return;
   }
   const CallInput input = job->machine.Input(assignment.ref.task);

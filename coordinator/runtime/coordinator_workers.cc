@@ -4,6 +4,8 @@
 
 #include "common/base/check.h"
 #include "common/log/log.h"
+#include "common/net/random_id.h"
+#include "coordinator/runtime/call_end.h"
 #include "coordinator/runtime/coordinator.h"
 
 namespace moa {
@@ -23,7 +25,10 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   std::vector<HeldAttempt> held = std::exchange(hello.held, {});
   Announce(hello.models);
   scheduler_.SetWorker(id,
-                       {.slots = hello.slots, .models = hello.models, .draining = hello.draining});
+                       {.slots = hello.slots,
+                        .models = hello.models,
+                        .draining = hello.draining,
+                        .key = hello.key});
   LogInfo("worker connected", {{"worker", hello.name},
                                {"slots", hello.slots},
                                {"held", held.size()},
@@ -40,7 +45,7 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
       keep.push_back(attempt.ref);  // until it is stored, the worker's copy is the one that counts
     } else if (TakeHeld(id, attempt)) {
       keep.push_back(attempt.ref);
-      if (attempt.finished) AttemptEnded(id, link, *std::move(attempt.finished));
+      if (attempt.finished) AttemptEnded(id, link, *attempt.finished);
     }
   }
   link->Welcome(keep);
@@ -76,12 +81,13 @@ bool Coordinator::TakeHeld(const WorkerId& id, const HeldAttempt& held) {
   if (job->hasher.Hash(input, job->plan->spec) != held.input_hash) return false;
   Apply(*job, AttemptAdopted{.ref = held.ref, .worker = workers_.at(id).info.hello.name}, {});
   if (task.state != TaskState::kRunning || task.current != held.ref) return false;
-  scheduler_.Adopt(held.ref, job->plan->spec.tenant, id);
+  scheduler_.Adopt(MakeReady(*job, held.ref, input.model), id, Loop::Now());
   return true;
 }
 
 void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint32_t slots,
-                                std::vector<std::string> models, bool draining) {
+                                std::vector<std::string> models, bool draining,
+                                std::string key) {
   const auto it = workers_.find(id);
   if (it == workers_.end() || it->second.link != link) return;
   Announce(models);
@@ -89,14 +95,18 @@ void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint
   hello.slots = slots;
   hello.models = models;
   hello.draining = draining;
-  scheduler_.SetWorker(id, {.slots = slots, .models = std::move(models), .draining = draining});
+  hello.key = key;
+  scheduler_.SetWorker(id, {.slots = slots,
+                            .models = std::move(models),
+                            .draining = draining,
+                            .key = std::move(key)});
 }
 
 void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
   const auto it = workers_.find(id);
   if (it == workers_.end() || it->second.link != link) return;
   const std::string name = it->second.info.hello.name;
-  const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(id);
+  const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(id, Loop::Now());
   workers_.erase(it);
   LogInfo("worker disconnected", {{"worker", name}, {"attempts_lost", lost.size()}});
   for (const AttemptRef& ref : lost) {
@@ -113,18 +123,32 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
   }
 }
 
-void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from, Event event) {
-  const auto* succeeded = std::get_if<AttemptSucceeded>(&event);
-  const auto* failed = std::get_if<AttemptFailed>(&event);
+void Coordinator::CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& usage) {
+  if (job.machine.ended() || job.machine.task(task).state != TaskState::kRunning) return;
+  const CallInput input = job.machine.Input(task);
+  const PromptSize size = job.sizer.Size(input, job.plan->spec);
+  const uint64_t estimated = estimator_.Estimate(input.model, size);
+  estimator_.Observe(input.model, size, usage.prompt_tokens);
+  observer_.PromptEstimated(input.model, estimated, usage.prompt_tokens);
+}
+
+void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
+                               const EndedAttempt& ended) {
+  const auto* succeeded = std::get_if<AttemptSucceeded>(&ended.event);
+  const auto* failed = std::get_if<AttemptFailed>(&ended.event);
   MOA_CHECK(succeeded != nullptr || failed != nullptr);
   const AttemptRef ref = succeeded != nullptr ? succeeded->ref : failed->ref;
   WorkerLink* link = LinkOf(id);
   const WorkerId* where = scheduler_.WorkerOf(ref);
   if (link == nullptr || link != from) return;
   if (where == nullptr || *where != id) return link->Forget(ref);
-  scheduler_.Finish(ref);
+  scheduler_.Finish(ref, CallEndOf(ended, scheduler_.PromptTokensOf(ref), RandomSeed()),
+                    succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
+                    succeeded != nullptr ? succeeded->completion.usage.completion_tokens : 0,
+                    Loop::Now());
   LiveJob* job = FindJob(ref.job);
   if (job == nullptr) return link->Forget(ref);
+  if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
   job->texts.erase(ref.task);
   observer_.AttemptEnded(job->plan->tasks[ref.task].agent->model,
                          failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
@@ -132,7 +156,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from, Event
                          succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),
                          succeeded != nullptr ? succeeded->completion.usage : failed->usage);
   job->ending = {id, ref};
-  Apply(*job, event, {});
+  Apply(*job, ended.event, {});
   // No record came of it (a retry follows, or it was stale): nothing to wait for.
   if (job->ending) link->Forget(ref);
   job->ending.reset();

@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "coordinator/convert/codec.h"
 #include "coordinator/engine/job_machine.h"
+#include "coordinator/engine/token_estimator.h"
 
 namespace moa {
 
@@ -39,6 +40,7 @@ struct LiveJob {
   std::shared_ptr<const Plan> plan;  // also held by the machine
   JobMachine machine;
   InputHasher hasher;
+  PromptSizer sizer;
   uint64_t text_bytes = 0;  // as counted for admission
   // Durable events in order: events[i] has sequence i + 1.
   std::vector<Text> events;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "coordinator/engine/types.h"
+#include "coordinator/scheduler/quota_book.h"
 
 namespace moa {
 
@@ -46,6 +48,14 @@ class RuntimeObserver {
   virtual void CallDuplicated() {}
   virtual void StaleEvent() {}
   virtual void JobRecovered() {}
+  // The tokens of a prompt as estimated, and as the provider counted them (never 0).
+  virtual void PromptEstimated(absl::string_view model, uint64_t estimated, uint64_t counted) {
+    (void)model, (void)estimated, (void)counted;
+  }
+  // A few times a second. `retries_saved`: repeats that the cluster may make at once.
+  virtual void QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) {
+    (void)quotas, (void)retries_saved;
+  }
   virtual void LevelsNow(const Levels& levels) { (void)levels; }
 };
 

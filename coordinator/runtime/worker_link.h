@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,14 +10,22 @@
 #include "coordinator/engine/events.h"
 #include "coordinator/engine/prompt.h"
 #include "coordinator/engine/types.h"
+#include "coordinator/scheduler/quota.h"
 
 namespace moa {
+
+// How a call has ended, as the worker tells it.
+struct EndedAttempt {
+  Event event;  // AttemptSucceeded or AttemptFailed
+  RateLimits rate_limits;
+  uint64_t received_bytes = 0;  // of content and reasoning, also of a call that failed
+};
 
 // One attempt that a worker holds from before it (re)connected: proto/moa/v1/worker.proto, HeldAttempt.
 struct HeldAttempt {
   AttemptRef ref;
   std::string input_hash;
-  std::optional<Event> finished;  // AttemptSucceeded or AttemptFailed when the call has ended
+  std::optional<EndedAttempt> finished;  // when the call has ended
 };
 
 // A worker's first message.
@@ -27,6 +36,7 @@ struct WorkerHello {
   uint32_t slots = 0;
   std::vector<std::string> models;
   bool draining = false;
+  std::string key;  // fingerprint of the API key that it calls with
   std::vector<HeldAttempt> held;
 };
 

@@ -5,6 +5,32 @@
 #include "common/base/check.h"
 
 namespace moa {
+namespace {
+
+// A model that is closed for longer than this is worth leaving for another.
+constexpr absl::Duration kClosedLong = absl::Seconds(5);
+// A slow call that cannot be hedged now is looked at again after this part of its model's usual time.
+constexpr double kLookAgain = 0.25;
+
+bool Offers(const WorkerCapacity& capacity, absl::string_view model) {
+  const std::vector<std::string>& models = capacity.models;
+  return models.empty() || std::find(models.begin(), models.end(), model) != models.end();
+}
+
+uint64_t Reserved(const ReadyAttempt& attempt) {
+  return attempt.prompt_tokens + attempt.completion_tokens;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(SchedulerOptions options)
+    : options_(std::move(options)),
+      quotas_(options_.quotas),
+      retries_(options_.retries),
+      hedges_(options_.hedges) {}
+
+// ------------------------------------------------------------------------------------------------
+// Queue
 
 void Scheduler::Enqueue(ReadyAttempt attempt) {
   const AttemptRef ref = attempt.ref;
@@ -21,8 +47,20 @@ void Scheduler::Enqueue(ReadyAttempt attempt) {
 
 void Scheduler::MakeReady(const ReadyAttempt& attempt) {
   TenantQueue& tenant = tenants_[attempt.tenant];
-  tenant.by_model[attempt.model].emplace(attempt.stages_left, attempt.accepted_at, attempt.ref);
+  tenant.lanes[{attempt.kind, attempt.model}].emplace(attempt.stages_left, attempt.accepted_at,
+                                                      attempt.ref);
   ++tenant.queued;
+  if (attempt.kind != AttemptKind::kHedge) ++ready_of_[attempt.model];
+}
+
+void Scheduler::Unqueue(TenantQueue& queue, const Lane& lane, const Key& key) {
+  const auto it = queue.lanes.find(lane);
+  MOA_CHECK(it != queue.lanes.end() && it->second.erase(key) == 1);
+  if (it->second.empty()) queue.lanes.erase(it);
+  --queue.queued;
+  if (lane.first == AttemptKind::kHedge) return;
+  const auto ready = ready_of_.find(lane.second);
+  if (--ready->second == 0) ready_of_.erase(ready);
 }
 
 bool Scheduler::Remove(const AttemptRef& ref) {
@@ -31,11 +69,8 @@ bool Scheduler::Remove(const AttemptRef& ref) {
   const ReadyAttempt& attempt = it->second;
   by_age_.erase({attempt.enqueued_at, ref});
   if (held_.erase({attempt.not_before, ref}) == 0) {
-    TenantQueue& tenant = tenants_.at(attempt.tenant);
-    const auto model = tenant.by_model.find(attempt.model);
-    model->second.erase({attempt.stages_left, attempt.accepted_at, ref});
-    if (model->second.empty()) tenant.by_model.erase(model);
-    --tenant.queued;
+    Unqueue(tenants_.at(attempt.tenant), {attempt.kind, attempt.model},
+            {attempt.stages_left, attempt.accepted_at, ref});
     ForgetIfIdle(attempt.tenant);
   }
   queued_.erase(it);
@@ -46,6 +81,17 @@ void Scheduler::ForgetIfIdle(const Tenant& tenant) {
   const auto it = tenants_.find(tenant);
   if (it != tenants_.end() && it->second.queued == 0 && it->second.running == 0) tenants_.erase(it);
 }
+
+void Scheduler::MoveHeld(absl::Time now) {
+  while (!held_.empty() && held_.begin()->first <= now) {
+    const AttemptRef ref = held_.begin()->second;
+    held_.erase(held_.begin());
+    MakeReady(queued_.at(ref));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Workers and what they run
 
 void Scheduler::SetFree(const WorkerId& id, Worker& worker, uint32_t running) {
   if (worker.free() > 0) by_free_.erase({worker.free(), id});
@@ -60,7 +106,7 @@ void Scheduler::SetWorker(const WorkerId& id, WorkerCapacity capacity) {
   if (worker.free() > 0) by_free_.emplace(worker.free(), id);
 }
 
-std::vector<AttemptRef> Scheduler::RemoveWorker(const WorkerId& id) {
+std::vector<AttemptRef> Scheduler::RemoveWorker(const WorkerId& id, absl::Time now) {
   std::vector<AttemptRef> lost;
   const auto it = workers_.find(id);
   if (it == workers_.end()) return lost;
@@ -68,70 +114,132 @@ std::vector<AttemptRef> Scheduler::RemoveWorker(const WorkerId& id) {
     if (running.worker == id) lost.push_back(ref);
   }
   std::sort(lost.begin(), lost.end());  // the map's order is not deterministic
-  for (const AttemptRef& ref : lost) Finish(ref);
+  for (const AttemptRef& ref : lost) {
+    // The provider has read the prompt; what it wrote nobody knows.
+    const uint64_t prompt = running_.at(ref).prompt_tokens;
+    Finish(ref, {.kind = CallEnd::Kind::kDropped, .used = {.uncached = prompt, .total = prompt}}, {},
+           0, now);
+  }
   if (it->second.free() > 0) by_free_.erase({it->second.free(), id});
   workers_.erase(it);
   return lost;
 }
 
-void Scheduler::Adopt(const AttemptRef& ref, const Tenant& tenant, const WorkerId& id) {
+void Scheduler::StartRunning(const ReadyAttempt& attempt, const WorkerId& id, absl::Time now) {
   Worker& worker = workers_.at(id);
-  MOA_CHECK(!queued_.contains(ref));
-  MOA_CHECK(running_.emplace(ref, Running{tenant, id}).second);
   SetFree(id, worker, worker.running + 1);
-  ++tenants_[tenant].running;
+  const QuotaKey of{.key = worker.capacity.key, .model = attempt.model};
+  Running running{.tenant = attempt.tenant,
+                  .worker = id,
+                  .quota = of,
+                  .hold = quotas_.Send(of, Reserved(attempt), now),
+                  .prompt_tokens = attempt.prompt_tokens};
+  const auto [it, inserted] = running_.emplace(attempt.ref, std::move(running));
+  MOA_CHECK(inserted);
+  const auto latency = latencies_.find(attempt.model);
+  if (!options_.hedging || attempt.kind == AttemptKind::kHedge || latency == latencies_.end())
+    return;
+  SetSlowAt(attempt.ref, it->second, now + latency->second.SlowAfter());
 }
 
-bool Scheduler::Finish(const AttemptRef& ref) {
+void Scheduler::SetSlowAt(const AttemptRef& ref, Running& running, absl::Time at) {
+  if (running.slow_at != absl::InfiniteFuture()) slow_.erase({running.slow_at, ref});
+  running.slow_at = at;
+  if (at != absl::InfiniteFuture()) slow_.emplace(at, ref);
+}
+
+void Scheduler::Adopt(const ReadyAttempt& attempt, const WorkerId& id, absl::Time now) {
+  MOA_CHECK(!queued_.contains(attempt.ref));
+  StartRunning(attempt, id, now);
+  ++tenants_[attempt.tenant].running;
+}
+
+bool Scheduler::Finish(const AttemptRef& ref, const CallEnd& end, absl::Duration run,
+                       uint64_t completion_tokens, absl::Time now) {
   const auto it = running_.find(ref);
   if (it == running_.end()) return false;
-  Worker& worker = workers_.at(it->second.worker);
-  SetFree(it->second.worker, worker, worker.running - 1);
-  --tenants_.at(it->second.tenant).running;
-  ForgetIfIdle(it->second.tenant);
+  Running& running = it->second;
+  Worker& worker = workers_.at(running.worker);
+  SetFree(running.worker, worker, worker.running - 1);
+  quotas_.End(running.hold, end, now);
+  if (run > absl::ZeroDuration()) latencies_[running.quota.model].Observe(run, completion_tokens);
+  SetSlowAt(ref, running, absl::InfiniteFuture());
+  --tenants_.at(running.tenant).running;
+  ForgetIfIdle(running.tenant);
   running_.erase(it);
   return true;
 }
 
-void Scheduler::MoveHeld(absl::Time now) {
-  while (!held_.empty() && held_.begin()->first <= now) {
-    const AttemptRef ref = held_.begin()->second;
-    held_.erase(held_.begin());
-    MakeReady(queued_.at(ref));
+// ------------------------------------------------------------------------------------------------
+// Placing
+
+bool Scheduler::MaySend(const Lane& lane, absl::Time now) {
+  if (lane.first == AttemptKind::kRetry) {
+    const absl::Time at = retries_.AllowedAt(now);
+    if (at > now) WakeUpAt(at);
+    return at <= now;
   }
+  // What is only nice to have comes after all that is not.
+  return lane.first != AttemptKind::kHedge ||
+         (!ready_of_.contains(lane.second) && hedges_.AllowedAt(now) <= now);
 }
 
-const WorkerId* Scheduler::PickWorker(absl::string_view model) const {
+const WorkerId* Scheduler::PickWorker(const ReadyAttempt& attempt, Round& round) {
   for (auto it = by_free_.rbegin(); it != by_free_.rend(); ++it) {
-    const std::vector<std::string>& models = workers_.at(it->second).capacity.models;
-    if (models.empty() || std::find(models.begin(), models.end(), model) != models.end()) {
-      return &it->second;
-    }
+    const WorkerCapacity& capacity = workers_.at(it->second).capacity;
+    if (!Offers(capacity, attempt.model)) continue;
+    const QuotaKey of{.key = capacity.key, .model = attempt.model};
+    if (round.held_back.contains(of)) continue;
+    if (attempt.kind == AttemptKind::kHedge && !quotas_.HasPlenty(of, round.now)) continue;
+    const absl::Time fits_at = quotas_.FitsAt(of, Reserved(attempt), round.now);
+    if (fits_at <= round.now) return &it->second;
+    round.held_back.insert(of);
+    WakeUpAt(fits_at);
   }
   return nullptr;
 }
 
-bool Scheduler::PickAttempt(const TenantQueue& queue, Key* key, std::string* model,
-                            WorkerId* worker) const {
+bool Scheduler::PickAttempt(const TenantQueue& queue, Round& round, Pick* pick) {
   const Key* best = nullptr;
-  for (const auto& [name, keys] : queue.by_model) {
+  for (const auto& [lane, keys] : queue.lanes) {
     if (best != nullptr && !(*keys.begin() < *best)) continue;
-    const WorkerId* free = PickWorker(name);
-    if (free == nullptr) continue;
+    if (!MaySend(lane, round.now)) continue;
+    const WorkerId* worker = PickWorker(queued_.at(std::get<2>(*keys.begin())), round);
+    if (worker == nullptr) continue;
     best = &*keys.begin();
-    *model = name;
-    *worker = *free;
+    pick->lane = lane;
+    pick->worker = *worker;
   }
   if (best == nullptr) return false;
-  *key = *best;
+  pick->key = *best;
   return true;
+}
+
+void Scheduler::Place(const Pick& pick, TenantQueue& queue, absl::Time now) {
+  const AttemptRef& ref = std::get<2>(pick.key);
+  Unqueue(queue, pick.lane, pick.key);
+  ++queue.running;
+  queue.last_served = ++serve_counter_;
+  if (pick.lane.first == AttemptKind::kFirst) {
+    retries_.Earn();
+    hedges_.Earn();
+  } else {
+    (pick.lane.first == AttemptKind::kRetry ? retries_ : hedges_).Spend(now);
+  }
+  const auto queued = queued_.find(ref);
+  by_age_.erase({queued->second.enqueued_at, ref});
+  const ReadyAttempt attempt = std::move(queued->second);
+  queued_.erase(queued);
+  StartRunning(attempt, pick.worker, now);
 }
 
 std::vector<Assignment> Scheduler::Assign(absl::Time now) {
   std::vector<Assignment> assigned;
   MoveHeld(now);
+  blocked_until_ = absl::InfiniteFuture();
   if (by_free_.empty() || tenants_.empty()) return assigned;
 
+  Round round{.now = now};
   absl::btree_set<Turn> turns;
   for (const auto& [tenant, queue] : tenants_) {
     if (queue.queued > 0) turns.emplace(queue.running, queue.last_served, tenant);
@@ -140,34 +248,68 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
     const Tenant tenant = std::get<2>(*turns.begin());
     turns.erase(turns.begin());
     TenantQueue& queue = tenants_.at(tenant);
-    Key key;
-    std::string model;
-    Assignment assignment;
-    if (!PickAttempt(queue, &key, &model, &assignment.worker))
-      continue;  // until something is freed
-
-    assignment.ref = std::get<2>(key);
-    const auto it = queue.by_model.find(model);
-    it->second.erase(key);
-    if (it->second.empty()) queue.by_model.erase(it);
-    --queue.queued;
-    ++queue.running;
-    queue.last_served = ++serve_counter_;
+    Pick pick;
+    if (!PickAttempt(queue, round, &pick)) continue;  // until something is freed
+    Place(pick, queue, now);
     if (queue.queued > 0) turns.emplace(queue.running, queue.last_served, tenant);
-
-    const auto queued = queued_.find(assignment.ref);
-    by_age_.erase({queued->second.enqueued_at, assignment.ref});
-    queued_.erase(queued);
-    Worker& worker = workers_.at(assignment.worker);
-    SetFree(assignment.worker, worker, worker.running + 1);
-    running_.emplace(assignment.ref, Running{tenant, assignment.worker});
-    assigned.push_back(std::move(assignment));
+    assigned.push_back({.ref = std::get<2>(pick.key), .worker = std::move(pick.worker)});
   }
   return assigned;
 }
 
-absl::Time Scheduler::NextReady() const {
-  return held_.empty() ? absl::InfiniteFuture() : held_.begin()->first;
+std::vector<AttemptRef> Scheduler::TakeSlow(absl::Time now) {
+  std::vector<AttemptRef> slow;
+  while (!slow_.empty() && slow_.begin()->first <= now) {
+    const AttemptRef ref = slow_.begin()->second;
+    Running& running = running_.at(ref);
+    const std::string& model = running.quota.model;
+    const bool affordable = hedges_.AllowedAt(now) <= now && !ready_of_.contains(model) &&
+                            !by_free_.empty() && quotas_.HasPlenty(running.quota, now);
+    if (affordable) {
+      slow.push_back(ref);
+      SetSlowAt(ref, running, absl::InfiniteFuture());
+    } else {
+      SetSlowAt(ref, running, now + latencies_.at(model).SlowAfter() * kLookAgain);
+    }
+  }
+  return slow;
+}
+
+std::vector<std::pair<AttemptRef, absl::Time>> Scheduler::TakeClosed(absl::Time now) {
+  std::vector<std::pair<AttemptRef, absl::Time>> closed;
+  for (auto it = closings_told_.begin(); it != closings_told_.end();) {
+    it = it->second <= now ? closings_told_.erase(it) : std::next(it);
+  }
+  for (const auto& [model, ready] : ready_of_) {
+    absl::Time opens = absl::InfiniteFuture();
+    bool offered = false;
+    for (const auto& [id, worker] : workers_) {
+      if (!Offers(worker.capacity, model)) continue;
+      offered = true;
+      opens = std::min(opens, quotas_.ClosedUntil({.key = worker.capacity.key, .model = model}));
+    }
+    if (!offered || opens <= now + kClosedLong) continue;
+    absl::Time& told = closings_told_[model];
+    if (told == opens) continue;
+    told = opens;
+    for (const auto& [tenant, queue] : tenants_) {
+      for (const auto& [lane, keys] : queue.lanes) {
+        if (lane.second != model) continue;
+        for (const Key& key : keys) closed.emplace_back(std::get<2>(key), opens);
+      }
+    }
+  }
+  return closed;
+}
+
+// ------------------------------------------------------------------------------------------------
+// Views
+
+absl::Time Scheduler::NextWakeUp() const {
+  absl::Time next = blocked_until_;
+  if (!held_.empty()) next = std::min(next, held_.begin()->first);
+  if (!slow_.empty()) next = std::min(next, slow_.begin()->first);
+  return next;
 }
 
 absl::Time Scheduler::oldest_enqueued() const {
@@ -185,6 +327,11 @@ const WorkerId* Scheduler::WorkerOf(const AttemptRef& ref) const {
   return it == running_.end() ? nullptr : &it->second.worker;
 }
 
+uint64_t Scheduler::PromptTokensOf(const AttemptRef& ref) const {
+  const auto it = running_.find(ref);
+  return it == running_.end() ? 0 : it->second.prompt_tokens;
+}
+
 uint32_t Scheduler::RunningOn(const WorkerId& id) const {
   const auto it = workers_.find(id);
   return it == workers_.end() ? 0 : it->second.running;
@@ -193,11 +340,13 @@ uint32_t Scheduler::RunningOn(const WorkerId& id) const {
 void Scheduler::CheckInvariants() const {
   size_t ready = 0;
   uint64_t running = 0;
+  absl::btree_map<std::string, size_t> ready_of;
   for (const auto& [tenant, queue] : tenants_) {
     size_t in_tenant = 0;
-    for (const auto& [model, keys] : queue.by_model) {
+    for (const auto& [lane, keys] : queue.lanes) {
       MOA_CHECK(!keys.empty());
       in_tenant += keys.size();
+      if (lane.first != AttemptKind::kHedge) ready_of[lane.second] += keys.size();
       for (const Key& key : keys) MOA_CHECK(queued_.contains(std::get<2>(key)));
     }
     MOA_CHECK(in_tenant == queue.queued);
@@ -205,16 +354,24 @@ void Scheduler::CheckInvariants() const {
     ready += in_tenant;
     running += queue.running;
   }
+  MOA_CHECK(ready_of == ready_of_);
   MOA_CHECK(ready + held_.size() == queued_.size());
   MOA_CHECK(by_age_.size() == queued_.size());
   MOA_CHECK(running == running_.size());
   absl::btree_map<WorkerId, uint32_t> counted;
   absl::btree_map<Tenant, uint32_t> of_tenant;
+  uint64_t reserved = 0;
+  size_t slow = 0;
   for (const auto& [ref, one] : running_) {
     MOA_CHECK(!queued_.contains(ref));
     ++counted[one.worker];
     ++of_tenant[one.tenant];
+    reserved += one.hold.quota == nullptr ? 0 : one.hold.reservation.tokens;
+    slow += slow_.contains({one.slow_at, ref}) ? 1 : 0;
   }
+  MOA_CHECK(slow == slow_.size());
+  for (const QuotaView& view : quotas_.Views(absl::InfinitePast())) reserved -= view.reserved_tokens;
+  MOA_CHECK(reserved == 0);
   for (const auto& [tenant, queue] : tenants_) MOA_CHECK(of_tenant[tenant] == queue.running);
   for (const auto& [time, ref] : held_) MOA_CHECK(queued_.at(ref).not_before == time);
   uint64_t on_workers = 0;

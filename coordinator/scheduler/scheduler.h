@@ -14,44 +14,29 @@
 #include "absl/time/time.h"
 #include "common/base/strong_id.h"
 #include "coordinator/engine/types.h"
+#include "coordinator/scheduler/latency_model.h"
+#include "coordinator/scheduler/quota_book.h"
+#include "coordinator/scheduler/retry_budget.h"
+#include "coordinator/scheduler/scheduling.h"
 
 namespace moa {
 
-// An attempt that may run as soon as there is room for it.
-struct ReadyAttempt {
-  AttemptRef ref;
-  Tenant tenant;
-  std::string model;
-  uint32_t stages_left = 0;  // of its job, its own stage included
-  absl::Time accepted_at;    // of its job
-  absl::Time enqueued_at;
-  // Not before this time: leaves a worker that may still hold the call the time to come back.
-  absl::Time not_before = absl::InfinitePast();
-};
-
-// What a worker can take.
-struct WorkerCapacity {
-  uint32_t slots = 0;
-  std::vector<std::string> models;  // empty: not known, taken for all
-  bool draining = false;            // gets nothing new
-};
-
-struct Assignment {
-  AttemptRef ref;
-  WorkerId worker;
-};
-
-// Decides which ready attempt runs next and where.
+// Decides which ready attempt runs next, where and when.
 //
 // Order: the tenant with the fewest running attempts first (the longest unserved among equals); of a
 // tenant, the job with the fewest stages left, then the oldest job, then plan order: a job that is nearly
 // done frees its memory and its watcher soonest. A model that no free worker offers delays only its own
-// tasks. The worker with the most free slots takes the attempt.
+// tasks. Of the workers whose key has quota for the call, the one with the most free slots takes it.
+//
+// Quota: a call is placed when its whole reservation fits (QuotaBook). One that has its turn and does not fit
+// holds back all others of that quota, so that a large call is not overtaken for ever by small ones.
 //
 // Pure: no clock, no I/O, deterministic. Externally synchronised (the coordinator's loop). Bounded by its
 // callers: as many queued attempts as live jobs have ready tasks.
 class Scheduler {
  public:
+  explicit Scheduler(SchedulerOptions options = {});
+
   // REQUIRES: `attempt.ref` is neither queued nor running.
   void Enqueue(ReadyAttempt attempt);
   // Takes a queued attempt out; false when it was not queued.
@@ -60,19 +45,27 @@ class Scheduler {
   // A worker came, or its capacity changed. Attempts that it runs beyond lowered slots run on.
   void SetWorker(const WorkerId& worker, WorkerCapacity capacity);
   // The worker is gone; its slots go with it. Returns what was running there, which the caller finishes.
-  std::vector<AttemptRef> RemoveWorker(const WorkerId& worker);
+  std::vector<AttemptRef> RemoveWorker(const WorkerId& worker, absl::Time now);
 
-  // An attempt that `worker` runs already (adopted after a reconnect) takes a slot, even beyond the limit.
-  // REQUIRES: `worker` is known, the attempt is neither queued nor running.
-  void Adopt(const AttemptRef& ref, const Tenant& tenant, const WorkerId& worker);
-  // A running attempt has ended: its slot is free. False when it was not running.
-  bool Finish(const AttemptRef& ref);
+  // An attempt that `worker` runs already (adopted after a reconnect) takes a slot and its reservation, even
+  // beyond the limits. REQUIRES: `worker` is known, the attempt is neither queued nor running.
+  void Adopt(const ReadyAttempt& attempt, const WorkerId& worker, absl::Time now);
+  // A running attempt has ended: its slot is free, its reservation replaced by what it used. For a reply
+  // that was accepted, `run` and `completion_tokens` say how long it took and was; else zero. False when it was
+  // not running.
+  bool Finish(const AttemptRef& ref, const CallEnd& end, absl::Duration run,
+              uint64_t completion_tokens, absl::Time now);
 
   // Places as many queued attempts as fit now, best first, and marks them running.
   std::vector<Assignment> Assign(absl::Time now);
+  // Running attempts that have become slow while a second call could be afforded, each named once.
+  std::vector<AttemptRef> TakeSlow(absl::Time now);
+  // Queued attempts whose model the provider has closed for all keys for longer than a few seconds, with the
+  // time when it opens; each named once a closing.
+  std::vector<std::pair<AttemptRef, absl::Time>> TakeClosed(absl::Time now);
 
-  // When an attempt whose `not_before` lies ahead becomes ready, or InfiniteFuture.
-  absl::Time NextReady() const;
+  // When Assign or TakeSlow have something to do although nothing else happens, or InfiniteFuture. After Assign.
+  absl::Time NextWakeUp() const;
 
   size_t queued() const { return queued_.size(); }
   size_t running() const { return running_.size(); }
@@ -81,7 +74,11 @@ class Scheduler {
   uint64_t slots_total() const;
   // Where a running attempt runs; null when it is not running.
   const WorkerId* WorkerOf(const AttemptRef& ref) const;
+  // What was estimated for a running attempt's prompt; 0 when it is not running.
+  uint64_t PromptTokensOf(const AttemptRef& ref) const;
   uint32_t RunningOn(const WorkerId& worker) const;
+  std::vector<QuotaView> Quotas(absl::Time now) const { return quotas_.Views(now); }
+  double retries_saved() const { return retries_.saved(); }
 
   // Aborts when the counts do not add up. For tests and simulations.
   void CheckInvariants() const;
@@ -89,8 +86,9 @@ class Scheduler {
  private:
   // Best first.
   using Key = std::tuple<uint32_t, absl::Time, AttemptRef>;  // stages_left, accepted_at, ref
+  using Lane = std::pair<AttemptKind, std::string>;          // and model
   struct TenantQueue {
-    absl::btree_map<std::string, absl::btree_set<Key>> by_model;
+    absl::btree_map<Lane, absl::btree_set<Key>> lanes;
     uint32_t running = 0;
     uint64_t last_served = 0;
     size_t queued = 0;
@@ -105,25 +103,56 @@ class Scheduler {
   struct Running {
     Tenant tenant;
     WorkerId worker;
+    QuotaKey quota;
+    QuotaBook::Hold hold;
+    uint64_t prompt_tokens = 0;
+    absl::Time slow_at = absl::InfiniteFuture();  // its entry in slow_
   };
   // Served first comes first: running, last_served, tenant.
   using Turn = std::tuple<uint32_t, uint64_t, Tenant>;
+  // What one Assign has found out.
+  struct Round {
+    absl::Time now;
+    absl::btree_set<QuotaKey> held_back;  // quotas whose turn is a call that does not fit
+  };
+  struct Pick {
+    Key key;
+    Lane lane;
+    WorkerId worker;
+  };
 
   void MakeReady(const ReadyAttempt& attempt);
   void MoveHeld(absl::Time now);
-  const WorkerId* PickWorker(absl::string_view model) const;
+  // The worker for the attempt, or null: none is free, or its quota has no room (then noted in `round`).
+  const WorkerId* PickWorker(const ReadyAttempt& attempt, Round& round);
+  // Whether the lane's kind may be sent at all now.
+  bool MaySend(const Lane& lane, absl::Time now);
   // Finds the best attempt of `queue` that some worker can take.
-  bool PickAttempt(const TenantQueue& queue, Key* key, std::string* model, WorkerId* worker) const;
+  bool PickAttempt(const TenantQueue& queue, Round& round, Pick* pick);
+  void Place(const Pick& pick, TenantQueue& queue, absl::Time now);
+  void Unqueue(TenantQueue& queue, const Lane& lane, const Key& key);
+  void StartRunning(const ReadyAttempt& attempt, const WorkerId& worker, absl::Time now);
   void ForgetIfIdle(const Tenant& tenant);
   void SetFree(const WorkerId& id, Worker& worker, uint32_t running);
+  void SetSlowAt(const AttemptRef& ref, Running& running, absl::Time at);
+  void WakeUpAt(absl::Time at) { blocked_until_ = std::min(blocked_until_, at); }
 
+  const SchedulerOptions options_;
   absl::flat_hash_map<AttemptRef, ReadyAttempt> queued_;       // held ones included
   absl::btree_set<std::pair<absl::Time, AttemptRef>> by_age_;  // enqueued_at, of all queued
   absl::btree_set<std::pair<absl::Time, AttemptRef>> held_;    // not_before
+  absl::btree_map<std::string, size_t> ready_of_;              // by model, hedges not counted
   absl::btree_map<Tenant, TenantQueue> tenants_;
   absl::btree_map<WorkerId, Worker> workers_;
   absl::btree_set<std::pair<uint32_t, WorkerId>> by_free_;  // free slots > 0 only
   absl::flat_hash_map<AttemptRef, Running> running_;
+  absl::btree_set<std::pair<absl::Time, AttemptRef>> slow_;  // when running ones become slow
+  absl::btree_map<std::string, LatencyModel> latencies_;     // by model
+  absl::btree_map<std::string, absl::Time> closings_told_;   // by model: until when, as TakeClosed told
+  QuotaBook quotas_;
+  RetryBudget retries_;
+  RetryBudget hedges_;
+  absl::Time blocked_until_ = absl::InfiniteFuture();  // as the last Assign found
   uint64_t serve_counter_ = 0;
 };
 

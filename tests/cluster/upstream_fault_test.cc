@@ -26,7 +26,7 @@ struct PassingFault {
   const char* name;
   const char* fault;
   int calls;
-  friend void PrintTo(const PassingFault& fault, std::ostream* os) { *os << fault.fault; }
+  friend void PrintTo(const PassingFault& one, std::ostream* os) { *os << one.fault; }
 };
 
 std::string NameOf(const testing::TestParamInfo<PassingFault>& info) { return info.param.name; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "coordinator/engine/token_estimator.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "tests/sim/world.h"
@@ -69,7 +70,7 @@ void SimCoordinator::AfterRound() {
   Flush();
   CheckConsistency();
   const absl::Time next = std::min(
-      timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first, scheduler_.NextReady());
+      timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first, scheduler_.NextWakeUp());
   if (next == absl::InfiniteFuture() || next == wake_up_) return;
   wake_up_ = next;
   // Never at this very instant again: the loop's timers fire at or after their time.
@@ -211,16 +212,27 @@ void SimCoordinator::Apply(LiveJob& job, const Event& event, absl::Time hold_unt
   Execute(job, std::move(commands), hold_until);
 }
 
+ReadyAttempt SimCoordinator::MakeReady(LiveJob& job, const AttemptRef& ref,
+                                       const std::string& model) {
+  ReadyAttempt ready;
+  ready.ref = ref;
+  ready.tenant = job.plan->spec.tenant;
+  ready.model = model;
+  ready.accepted_at = job.machine.accepted_at();
+  ready.enqueued_at = Now();
+  const PlannedTask& task = job.plan->tasks[ref.task];
+  if (job.machine.ended() || task.stage + 1 != job.machine.stages_started()) return ready;
+  ready.prompt_tokens =
+      TokenEstimator().UpperBound(model, SizeOf(job.machine.Input(ref.task), job.plan->spec));
+  ready.completion_tokens = task.agent->max_completion_tokens.value_or(0);
+  return ready;
+}
+
 void SimCoordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_until) {
   for (Command& command : commands) {
     if (auto* enqueue = std::get_if<EnqueueAttempt>(&command)) {
-      ReadyAttempt ready;
-      ready.ref = enqueue->ref;
-      ready.tenant = job.plan->spec.tenant;
-      ready.model = enqueue->model;
+      ReadyAttempt ready = MakeReady(job, enqueue->ref, enqueue->model);
       ready.stages_left = enqueue->stages_left;
-      ready.accepted_at = job.machine.accepted_at();
-      ready.enqueued_at = Now();
       ready.not_before = hold_until;
       scheduler_.Enqueue(std::move(ready));
     } else if (auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
@@ -232,7 +244,7 @@ void SimCoordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_un
       const WorkerId* worker = scheduler_.WorkerOf(cancel->ref);
       if (worker == nullptr || world_.bug == Bug::kForgetCancel) continue;
       SessionOf(*worker)->pending.push_back(CancelTask{cancel->ref});
-      if (world_.bug == Bug::kReleaseSlotTwice) scheduler_.Finish(cancel->ref);
+      if (world_.bug == Bug::kReleaseSlotTwice) Release(cancel->ref);
     } else if (auto* append = std::get_if<AppendRecord>(&command)) {
       Append(job, append->record);
     }

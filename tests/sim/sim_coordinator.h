@@ -91,6 +91,7 @@ class SimCoordinator {
   void OnDurable(const JobId& id);
   void Publish(LiveJob& job, const Record& record);
   void UpdateTimer(LiveJob& job);
+  ReadyAttempt MakeReady(LiveJob& job, const AttemptRef& ref, const std::string& model);
   void Dispatch(const Assignment& assignment);
   std::shared_ptr<const Call> BuildCall(const LiveJob& job, uint32_t task) const;
 
@@ -99,6 +100,8 @@ class SimCoordinator {
   bool TakeHeld(const WorkerId& worker, const Held& held);
   void WorkerLeft(const WorkerId& worker, uint64_t session);
   void AttemptEnded(const WorkerId& worker, const Event& event);
+  CallEnd CallEndOf(const Event& event);
+  void Release(const AttemptRef& ref);
   Session* SessionOf(const WorkerId& worker);
   void CheckConsistency();
 

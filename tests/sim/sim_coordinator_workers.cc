@@ -110,7 +110,7 @@ bool SimCoordinator::TakeHeld(const WorkerId& worker, const Held& held) {
   }
   Apply(*job, AttemptAdopted{.ref = held.ref, .worker = worker.value()}, absl::InfinitePast());
   if (task.state != TaskState::kRunning || task.current != held.ref) return false;
-  scheduler_.Adopt(held.ref, job->plan->spec.tenant, worker);
+  scheduler_.Adopt(MakeReady(*job, held.ref, task.result.model), worker, Now());
   world_.auditor.Adopted(workers_.at(worker), held.ref);
   return true;
 }
@@ -118,7 +118,7 @@ bool SimCoordinator::TakeHeld(const WorkerId& worker, const Held& held) {
 void SimCoordinator::WorkerLeft(const WorkerId& worker, uint64_t session) {
   const auto it = workers_.find(worker);
   if (it == workers_.end() || it->second != session) return;
-  const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(worker);
+  const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(worker, Now());
   workers_.erase(it);
   world_.auditor.Disconnected(session);
   world_.trace("worker ", worker.value(), " left, ", lost.size(), " attempts lost");
@@ -133,6 +133,22 @@ void SimCoordinator::WorkerLeft(const WorkerId& worker, uint64_t session) {
   }
 }
 
+CallEnd SimCoordinator::CallEndOf(const Event& event) {
+  CallEnd end;
+  const auto* failed = std::get_if<AttemptFailed>(&event);
+  if (failed == nullptr) return end;
+  end.retry_after = failed->retry_after;
+  end.random = world_.random.Next();
+  if (failed->error.code == ErrorCode::kQuotaExceeded) end.kind = CallEnd::Kind::kQuotaRefused;
+  if (failed->error.code == ErrorCode::kQueueExceeded) end.kind = CallEnd::Kind::kBusy;
+  if (failed->error.code == ErrorCode::kCancelled) end.kind = CallEnd::Kind::kDropped;
+  return end;
+}
+
+void SimCoordinator::Release(const AttemptRef& ref) {
+  scheduler_.Finish(ref, {.kind = CallEnd::Kind::kDropped}, {}, 0, Now());
+}
+
 void SimCoordinator::AttemptEnded(const WorkerId& worker, const Event& event) {
   const AttemptRef ref = RefOf(event);
   Session* session = SessionOf(worker);
@@ -143,7 +159,9 @@ void SimCoordinator::AttemptEnded(const WorkerId& worker, const Event& event) {
     return;
   }
   LiveJob* job = FindJob(ref.job);
-  if (job != nullptr || world_.bug != Bug::kLeakSlot) scheduler_.Finish(ref);
+  if (job != nullptr || world_.bug != Bug::kLeakSlot) {
+    scheduler_.Finish(ref, CallEndOf(event), {}, 0, Now());
+  }
   if (job == nullptr) {
     session->forgotten.push_back(ref);
     return;
@@ -166,7 +184,7 @@ void SimCoordinator::Dispatch(const Assignment& assignment) {
   if (job->machine.ended()) {
     world_.auditor.Require(world_.bug != Bug::kDispatchAfterDeadline,
                            "a job that has ended makes no call", Name(ref));
-    scheduler_.Finish(ref);
+    Release(ref);
     return;
   }
   const uint64_t session = workers_.at(assignment.worker);

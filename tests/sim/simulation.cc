@@ -10,9 +10,9 @@ namespace moa::sim {
 namespace {
 
 constexpr absl::Duration kFaultsLast = absl::Seconds(40);
-// Longest once all goes well: what is left of hanging calls (30 s), of a Retry-After (60 s) and of
-// all jobs' stages on the fewest slots.
-constexpr absl::Duration kCalmAtMost = absl::Minutes(5);
+// Longest once all goes well: a model may still be closed for hours, and then jobs end by their deadline, ten minutes
+// where they name none.
+constexpr absl::Duration kCalmAtMost = absl::Minutes(12);
 
 // Never, rarely, often.
 double OneOf(Random* random, double rare, double often) {

@@ -54,6 +54,7 @@ class SchedulerTest : public testing::Test {
     scheduler_.CheckInvariants();
     return placed;
   }
+  bool Finish(const AttemptRef& ref) { return scheduler_.Finish(ref, {}, {}, 0, kStart); }
   void SetWorker(const std::string& id, const WorkerCapacity& capacity) {
     scheduler_.SetWorker(WorkerId(id), capacity);
   }
@@ -72,7 +73,7 @@ TEST_F(SchedulerTest, FillsFreeSlotsAndNoMore) {
   for (uint32_t i = 0; i < 3; ++i) scheduler_.Enqueue(Ready(Ref("a", i)));
   EXPECT_THAT(Assign(), ElementsAre("a.0@w", "a.1@w"));
   EXPECT_THAT(Assign(), IsEmpty());
-  EXPECT_TRUE(scheduler_.Finish(Ref("a", 0)));
+  EXPECT_TRUE(Finish(Ref("a", 0)));
   EXPECT_THAT(Assign(), ElementsAre("a.2@w"));
 }
 
@@ -91,8 +92,8 @@ TEST_F(SchedulerTest, ServesTheTenantWithTheFewestRunningAttemptsFirst) {
   for (uint32_t i = 0; i < 6; ++i) scheduler_.Enqueue(Ready(Ref("big", i), "big"));
   EXPECT_THAT(Assign(), SizeIs(3));
   for (uint32_t i = 0; i < 3; ++i) scheduler_.Enqueue(Ready(Ref("late", i), "late"));
-  scheduler_.Finish(Ref("big", 0));
-  scheduler_.Finish(Ref("big", 1));
+  Finish(Ref("big", 0));
+  Finish(Ref("big", 1));
   EXPECT_THAT(Assign(), ElementsAre("late.0@w", "big.3@w"));
 }
 
@@ -106,7 +107,7 @@ TEST_F(SchedulerTest, TakesTurnsAmongTenantsThatRunEquallyMuch) {
     const std::vector<Assignment> placed = scheduler_.Assign(kStart);
     ASSERT_THAT(placed, SizeIs(1));
     order.push_back(absl::StrCat(placed[0].ref.job.value(), placed[0].ref.task));
-    scheduler_.Finish(placed[0].ref);
+    Finish(placed[0].ref);
   }
   EXPECT_THAT(order, ElementsAre("x0", "y0", "z0", "x1", "y1", "z1"));
 }
@@ -155,9 +156,9 @@ TEST_F(SchedulerTest, ModelThatNobodyFreeOffersDelaysOnlyItsOwnTasks) {
   scheduler_.Enqueue(Ready(Ref("a", 1), "t", "n"));
   scheduler_.Enqueue(Ready(Ref("z", 2), "t", "m"));
   EXPECT_THAT(Assign(), ElementsAre("a.0@v", "z.2@w"));
-  scheduler_.Finish(Ref("z", 2));
+  Finish(Ref("z", 2));
   EXPECT_THAT(Assign(), IsEmpty());
-  scheduler_.Finish(Ref("a", 0));
+  Finish(Ref("a", 0));
   EXPECT_THAT(Assign(), ElementsAre("a.1@v"));
 }
 
@@ -197,7 +198,7 @@ TEST_F(SchedulerTest, DrainingWorkerGetsNothingNewAndRunsItsOwnOn) {
   scheduler_.Enqueue(Ready(Ref("a", 1)));
   EXPECT_THAT(Assign(), IsEmpty());
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("w")), 1u);
-  EXPECT_TRUE(scheduler_.Finish(Ref("a", 0)));
+  EXPECT_TRUE(Finish(Ref("a", 0)));
   EXPECT_THAT(Assign(), IsEmpty());
 }
 
@@ -207,10 +208,10 @@ TEST_F(SchedulerTest, AttemptsBeyondLoweredSlotsRunOnAndNoneComesUntilThereIsRoo
   EXPECT_THAT(Assign(), SizeIs(3));
   SetWorker("w", Slots(1));
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("w")), 3u);
-  scheduler_.Finish(Ref("a", 0));
-  scheduler_.Finish(Ref("a", 1));
+  Finish(Ref("a", 0));
+  Finish(Ref("a", 1));
   EXPECT_THAT(Assign(), IsEmpty());
-  scheduler_.Finish(Ref("a", 2));
+  Finish(Ref("a", 2));
   EXPECT_THAT(Assign(), ElementsAre("a.3@w"));
 }
 
@@ -220,11 +221,11 @@ TEST_F(SchedulerTest, HeldAttemptWaitsForItsTimeAndSaysWhenThatIs) {
   held.not_before = kStart + absl::Seconds(1);
   scheduler_.Enqueue(held);
   scheduler_.Enqueue(Ready(Ref("b", 0)));
-  EXPECT_EQ(scheduler_.NextReady(), kStart + absl::Seconds(1));
+  EXPECT_EQ(scheduler_.NextWakeUp(), kStart + absl::Seconds(1));
   EXPECT_THAT(Assign(), ElementsAre("b.0@w"));
   EXPECT_THAT(Assign(kStart + absl::Milliseconds(999)), IsEmpty());
   EXPECT_THAT(Assign(kStart + absl::Seconds(1)), ElementsAre("a.0@w"));
-  EXPECT_EQ(scheduler_.NextReady(), absl::InfiniteFuture());
+  EXPECT_EQ(scheduler_.NextWakeUp(), absl::InfiniteFuture());
 }
 
 // Its time comes while all slots are taken: it is no timer's business any more, a free slot is.
@@ -236,8 +237,8 @@ TEST_F(SchedulerTest, HeldAttemptWhoseTimeHasComeWaitsLikeAnyOther) {
   held.not_before = kStart + absl::Seconds(1);
   scheduler_.Enqueue(held);
   EXPECT_THAT(Assign(kStart + absl::Seconds(2)), IsEmpty());
-  EXPECT_EQ(scheduler_.NextReady(), absl::InfiniteFuture());
-  scheduler_.Finish(Ref("b", 0));
+  EXPECT_EQ(scheduler_.NextWakeUp(), absl::InfiniteFuture());
+  Finish(Ref("b", 0));
   EXPECT_THAT(Assign(kStart + absl::Seconds(2)), ElementsAre("a.0@w"));
 }
 
@@ -251,7 +252,7 @@ TEST_F(SchedulerTest, RemovedAttemptIsNotPlaced) {
   EXPECT_TRUE(scheduler_.Remove(Ref("a", 1)));
   EXPECT_FALSE(scheduler_.Remove(Ref("a", 1)));
   EXPECT_EQ(scheduler_.queued(), 0u);
-  EXPECT_EQ(scheduler_.NextReady(), absl::InfiniteFuture());
+  EXPECT_EQ(scheduler_.NextWakeUp(), absl::InfiniteFuture());
   EXPECT_EQ(scheduler_.oldest_enqueued(), absl::InfiniteFuture());
   EXPECT_THAT(Assign(kStart + absl::Seconds(5)), IsEmpty());
 }
@@ -266,21 +267,21 @@ TEST_F(SchedulerTest, RunningAttemptCannotBeRemovedFromTheQueue) {
 
 TEST_F(SchedulerTest, AdoptedAttemptTakesASlotEvenBeyondTheLimit) {
   SetWorker("w", Slots(1));
-  scheduler_.Adopt(Ref("a", 0), Tenant("t"), WorkerId("w"));
-  scheduler_.Adopt(Ref("a", 1), Tenant("t"), WorkerId("w"));
+  scheduler_.Adopt(Ready(Ref("a", 0), "t"), WorkerId("w"), kStart);
+  scheduler_.Adopt(Ready(Ref("a", 1), "t"), WorkerId("w"), kStart);
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("w")), 2u);
   ASSERT_NE(scheduler_.WorkerOf(Ref("a", 1)), nullptr);
   EXPECT_EQ(*scheduler_.WorkerOf(Ref("a", 1)), WorkerId("w"));
   scheduler_.Enqueue(Ready(Ref("b")));
-  scheduler_.Finish(Ref("a", 0));
+  Finish(Ref("a", 0));
   EXPECT_THAT(Assign(), IsEmpty());
-  scheduler_.Finish(Ref("a", 1));
+  Finish(Ref("a", 1));
   EXPECT_THAT(Assign(), ElementsAre("b.0@w"));
 }
 
 TEST_F(SchedulerTest, AdoptedAttemptsCountInTheirTenantsShare) {
   SetWorker("w", Slots(2));
-  scheduler_.Adopt(Ref("a", 0), Tenant("x"), WorkerId("w"));
+  scheduler_.Adopt(Ready(Ref("a", 0), "x"), WorkerId("w"), kStart);
   scheduler_.Enqueue(Ready(Ref("a", 1), "x"));
   scheduler_.Enqueue(Ready(Ref("b", 0), "y"));
   EXPECT_THAT(Assign(), ElementsAre("b.0@w"));
@@ -290,9 +291,9 @@ TEST_F(SchedulerTest, FinishedAttemptIsFinishedOnce) {
   SetWorker("w", Slots(2));
   scheduler_.Enqueue(Ready(Ref("a")));
   EXPECT_THAT(Assign(), SizeIs(1));
-  EXPECT_TRUE(scheduler_.Finish(Ref("a")));
-  EXPECT_FALSE(scheduler_.Finish(Ref("a")));
-  EXPECT_FALSE(scheduler_.Finish(Ref("never")));
+  EXPECT_TRUE(Finish(Ref("a")));
+  EXPECT_FALSE(Finish(Ref("a")));
+  EXPECT_FALSE(Finish(Ref("never")));
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("w")), 0u);
   EXPECT_EQ(scheduler_.WorkerOf(Ref("a")), nullptr);
 }
@@ -301,16 +302,16 @@ TEST_F(SchedulerTest, RemovedWorkerReturnsWhatItRanInOrder) {
   SetWorker("v", Slots(1));
   SetWorker("w", Slots(3));
   for (const uint32_t task : {2u, 0u, 1u}) {
-    scheduler_.Adopt(Ref("a", task), Tenant("t"), WorkerId("w"));
+    scheduler_.Adopt(Ready(Ref("a", task), "t"), WorkerId("w"), kStart);
   }
-  scheduler_.Adopt(Ref("b"), Tenant("t"), WorkerId("v"));
-  EXPECT_THAT(scheduler_.RemoveWorker(WorkerId("w")),
+  scheduler_.Adopt(Ready(Ref("b"), "t"), WorkerId("v"), kStart);
+  EXPECT_THAT(scheduler_.RemoveWorker(WorkerId("w"), kStart),
               ElementsAre(Ref("a", 0), Ref("a", 1), Ref("a", 2)));
   EXPECT_EQ(scheduler_.running(), 1u);
   EXPECT_EQ(scheduler_.slots_total(), 1u);
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("w")), 0u);
-  EXPECT_FALSE(scheduler_.Finish(Ref("a", 0)));
-  EXPECT_THAT(scheduler_.RemoveWorker(WorkerId("w")), IsEmpty());
+  EXPECT_FALSE(Finish(Ref("a", 0)));
+  EXPECT_THAT(scheduler_.RemoveWorker(WorkerId("w"), kStart), IsEmpty());
 }
 
 TEST_F(SchedulerTest, TellsSinceWhenTheOldestQueuedAttemptWaits) {
@@ -339,7 +340,7 @@ TEST_F(SchedulerTest, PlacesTheSameWayEveryTime) {
     for (const Assignment& one : scheduler.Assign(kStart)) {
       absl::StrAppend(&log, one.ref.job.value(), one.ref.task, one.worker.value(), " ");
     }
-    for (const AttemptRef& ref : scheduler.RemoveWorker(WorkerId("w2"))) {
+    for (const AttemptRef& ref : scheduler.RemoveWorker(WorkerId("w2"), kStart)) {
       absl::StrAppend(&log, ref.job.value(), ref.task, " ");
     }
     return log;

@@ -115,7 +115,7 @@ class Walk {
     for (const auto& [ref, run] : running_) {
       if (run.worker == id) expected.push_back(ref);
     }
-    ASSERT_EQ(scheduler_.RemoveWorker(id), expected);
+    ASSERT_EQ(scheduler_.RemoveWorker(id, now_), expected);
     for (const AttemptRef& ref : expected) running_.erase(ref);
     workers_.erase(id);
   }
@@ -124,14 +124,17 @@ class Walk {
     const AttemptRef ref = NewRef();
     const Tenant tenant(absl::StrCat("t", Below(3)));
     const auto worker = Any(workers_);
-    scheduler_.Adopt(ref, tenant, worker->first);
+    ReadyAttempt attempt;
+    attempt.ref = ref;
+    attempt.tenant = tenant;
+    scheduler_.Adopt(attempt, worker->first, now_);
     ++worker->second.running;
     running_[ref] = {tenant, worker->first};
   }
 
   void Finish() {
     const auto it = Any(running_);
-    ASSERT_TRUE(scheduler_.Finish(it->first));
+    ASSERT_TRUE(scheduler_.Finish(it->first, {}, {}, 0, now_));
     --workers_.at(it->second.worker).running;
     running_.erase(it);
   }

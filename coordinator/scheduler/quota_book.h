@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "coordinator/scheduler/quota.h"
+#include "coordinator/scheduler/quota_ledger.h"
+#include "coordinator/scheduler/storm_gate.h"
+
+namespace moa {
+
+// Limits that an operator sets. The provider's headers replace those that they name.
+struct QuotaRule {
+  std::string key = "*";    // a key's fingerprint, or any
+  std::string model = "*";  // a model, or any
+  QuotaLimits limits{};
+  uint32_t concurrent_max = 0;  // calls at once; 0: no bound
+};
+
+// What a quota holds, for people and metrics.
+struct QuotaView {
+  QuotaKey of{};
+  QuotaLimits limits{};                        // as known now; minute, hour, day
+  QuotaLimits remaining{};                     // never below zero
+  uint64_t reserved_requests = 0;              // calls under way
+  uint64_t reserved_tokens = 0;
+  double window = 0;                           // calls at once while the provider is busy; 0: no bound
+  bool storm = false;                          // only probes are sent
+  absl::Time closed_until = absl::InfinitePast();  // as the provider told
+};
+
+// How a call that was sent has ended, as far as quotas are concerned.
+struct CallEnd {
+  enum class Kind {
+    kProcessed,     // answered, or failed after the provider had taken it up
+    kQuotaRefused,  // 429 for a limit
+    kBusy,          // 429 for a full queue
+    kDropped,       // no answer: cancelled, or lost with its worker
+  };
+  Kind kind = Kind::kProcessed;
+  QuotaLedger::Used used{};  // kProcessed, kDropped
+  std::optional<absl::Duration> retry_after{};
+  bool tokens_short = false;  // kQuotaRefused: of tokens, not of requests
+  RateLimits headers{};
+  uint64_t random = 0;  // spreads pauses
+};
+
+// All quotas: for each organisation's key and model a ledger and a gate. A call may be sent when both let it.
+//
+// Pure, externally synchronised. Bounded: at most 4,096 quotas; of further models there is no record and no limit.
+class QuotaBook {
+ public:
+  struct Quota {
+    QuotaLedger ledger;
+    StormGate gate;
+    uint32_t concurrent_max = 0;
+  };
+  // What a call holds from being sent to its end.
+  struct Hold {
+    Quota* quota = nullptr;  // of this book, stable; null: not counted
+    QuotaLedger::Reservation reservation{};
+    uint64_t round = 0;
+  };
+
+  explicit QuotaBook(std::vector<QuotaRule> rules = {}) : rules_(std::move(rules)) {}
+  QuotaBook(const QuotaBook&) = delete;
+  QuotaBook& operator=(const QuotaBook&) = delete;
+
+  // When a call of `tokens` may be sent; `now` when it may, InfiniteFuture when some call must end first.
+  absl::Time FitsAt(const QuotaKey& of, uint64_t tokens, absl::Time now);
+  // Counts a call that is sent, whether it fits or not (an adopted one is under way already).
+  Hold Send(const QuotaKey& of, uint64_t tokens, absl::Time now);
+  void End(const Hold& hold, const CallEnd& end, absl::Time now);
+
+  // True while there is plenty: for calls that are only nice to have.
+  bool HasPlenty(const QuotaKey& of, absl::Time now);
+  // Until when the provider has closed it; InfinitePast when it is open.
+  absl::Time ClosedUntil(const QuotaKey& of) const;
+
+  std::vector<QuotaView> Views(absl::Time now) const;
+
+ private:
+  Quota* Find(const QuotaKey& of);
+  const QuotaRule* RuleFor(const QuotaKey& of) const;
+
+  const std::vector<QuotaRule> rules_;
+  absl::btree_map<QuotaKey, std::unique_ptr<Quota>> quotas_;
+};
+
+}  // namespace moa

@@ -1,0 +1,163 @@
+#include "coordinator/scheduler/quota_ledger.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+
+namespace moa {
+namespace {
+
+constexpr absl::Duration kLengths[kQuotaPeriods] = {absl::Minutes(1), absl::Hours(1),
+                                                    absl::Hours(24)};
+// What the provider's bucket of all tokens usually is of the one of uncached tokens.
+constexpr double kTotalFactor = 3;
+// Two clocks, and a header in whole seconds: a moment later rather than earlier.
+constexpr absl::Duration kReopenMargin = absl::Milliseconds(20);
+// A refusal that names no time.
+constexpr absl::Duration kClosedUntold = absl::Seconds(1);
+// No single answer closes a model for longer; the next one can close it again.
+constexpr absl::Duration kClosedMax = absl::Hours(24);
+
+}  // namespace
+
+QuotaLedger::QuotaLedger(const QuotaLimits& configured) {
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    requests_[i] = QuotaBucket(kLengths[i]);
+    uncached_[i] = QuotaBucket(kLengths[i]);
+    total_[i] = QuotaBucket(kLengths[i]);
+    const absl::Time start = absl::InfinitePast();
+    if (configured.requests[i]) {
+      requests_[i].SetLimit(static_cast<double>(*configured.requests[i]), 0, start);
+    }
+    if (configured.tokens[i]) {
+      const auto limit = static_cast<double>(*configured.tokens[i]);
+      uncached_[i].SetLimit(limit, 0, start);
+      total_[i].SetLimit(limit * kTotalFactor, 0, start);
+    }
+    if (configured.total_tokens[i]) {
+      total_[i].SetLimit(static_cast<double>(*configured.total_tokens[i]), 0, start);
+      total_configured_[i] = true;
+    }
+  }
+}
+
+absl::Time QuotaLedger::FitsAt(uint64_t tokens, absl::Time now) const {
+  absl::Time at = std::max(now, closed_until_);
+  const auto amount = static_cast<double>(tokens);
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    at = std::max(at, requests_[i].FitsAt(1, now));
+    at = std::max(at, uncached_[i].FitsAt(amount, now));
+    at = std::max(at, total_[i].FitsAt(amount, now));
+  }
+  return at;
+}
+
+QuotaLedger::Reservation QuotaLedger::Reserve(uint64_t tokens, absl::Time now) {
+  Reservation reservation;
+  reservation.tokens = tokens;
+  reservation.others = static_cast<double>(reserved_requests_);
+  reservation.others_tokens = static_cast<double>(reserved_tokens_);
+  const auto amount = static_cast<double>(tokens);
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    reservation.requests[i] = requests_[i].Take(1, now);
+    reservation.uncached[i] = uncached_[i].Take(amount, now);
+    reservation.total[i] = total_[i].Take(amount, now);
+  }
+  reserved_tokens_ += tokens;
+  ++reserved_requests_;
+  return reservation;
+}
+
+void QuotaLedger::Return(const Reservation& reservation) {
+  MOA_CHECK(reserved_requests_ > 0 && reserved_tokens_ >= reservation.tokens);
+  reserved_tokens_ -= reservation.tokens;
+  --reserved_requests_;
+}
+
+void QuotaLedger::Settle(const Reservation& reservation, const Used& used, absl::Time now) {
+  Return(reservation);
+  const auto reserved = static_cast<double>(reservation.tokens);
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    uncached_[i].GiveBack(reserved - static_cast<double>(used.uncached), now);
+    total_[i].GiveBack(reserved - static_cast<double>(used.total), now);
+  }
+}
+
+void QuotaLedger::Refused(const Reservation& reservation, std::optional<absl::Duration> retry_after,
+                          Short what, absl::Time now) {
+  Settle(reservation, {}, now);
+  for (QuotaBucket& bucket : requests_) bucket.GiveBack(1, now);
+  const bool told = retry_after && *retry_after > absl::ZeroDuration();
+  if (told) {
+    const absl::Time until = now + std::min(*retry_after, kClosedMax) + kReopenMargin;
+    closed_until_ = std::max(closed_until_, until);
+  } else if (what != Short::kNothing) {
+    closed_until_ = std::max(closed_until_, now + kClosedUntold);
+  }
+  // It is the minute's bucket that runs dry; where it is a longer one's, the time given closes the model.
+  const size_t minute = Index(QuotaPeriod::kMinute);
+  if (what == Short::kTokens) {
+    uncached_[minute].Refused(static_cast<double>(reservation.tokens), now);
+  } else if (what == Short::kRequests) {
+    requests_[minute].Refused(1, now);
+  }
+}
+
+void QuotaLedger::LearnLimits(const RateLimits& headers, uint64_t own_tokens, absl::Time now) {
+  const double calls = static_cast<double>(reserved_requests_);
+  const double tokens = static_cast<double>(reserved_tokens_);
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    const RateLimits::Window& requests = headers.requests[i];
+    if (requests.limit && *requests.limit > 0) {
+      const bool first = !requests_[i].known();
+      const auto limit = static_cast<double>(*requests.limit);
+      // What remained when the call was let in, less what has gone out since.
+      const double gone =
+          first && requests.remaining
+              ? limit - std::min(limit, static_cast<double>(*requests.remaining)) + calls - 1
+              : calls;
+      requests_[i].SetLimit(limit, gone, now);
+    }
+    const RateLimits::Window& window = headers.tokens[i];
+    if (!window.limit || *window.limit == 0) continue;
+    const auto limit = static_cast<double>(*window.limit);
+    const bool first = !uncached_[i].known();
+    const bool of_uncached = window.remaining && !reports_total_[i];
+    const double gone = first && of_uncached
+                            ? limit - static_cast<double>(*window.remaining) + tokens -
+                                  static_cast<double>(own_tokens)
+                            : tokens;
+    uncached_[i].SetLimit(limit, gone, now);
+    if (!total_configured_[i]) total_[i].SetLimit(limit * kTotalFactor, tokens, now);
+  }
+}
+
+void QuotaLedger::Learn(const Reservation& reservation, const RateLimits& headers, absl::Time now) {
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    if (headers.requests[i].remaining) {
+      requests_[i].Correct(reservation.requests[i],
+                           static_cast<double>(*headers.requests[i].remaining), reservation.others,
+                           reservation.others, now);
+    }
+    const RateLimits::Window& window = headers.tokens[i];
+    if (!window.remaining || !window.limit) continue;
+    // More than the limit can only be what is left of all tokens, now and from now on.
+    if (*window.remaining > *window.limit) reports_total_[i] = true;
+    (reports_total_[i] ? total_ : uncached_)[i].Correct(
+        (reports_total_[i] ? reservation.total : reservation.uncached)[i],
+        static_cast<double>(*window.remaining), reservation.others, reservation.others_tokens, now);
+  }
+  LearnLimits(headers, reservation.tokens, now);
+}
+
+double QuotaLedger::Headroom(absl::Time now) const {
+  const size_t minute = Index(QuotaPeriod::kMinute);
+  double least = closed_until_ > now ? 0 : 1;
+  for (const QuotaBucket* bucket : {&requests_[minute], &uncached_[minute], &total_[minute]}) {
+    if (!bucket->known()) continue;
+    least = std::min(least, std::max(0.0, bucket->LevelAt(now) / bucket->limit()));
+  }
+  return least;
+}
+
+}  // namespace moa

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "coordinator/scheduler/quota.h"
+#include "coordinator/scheduler/quota_bucket.h"
+
+namespace moa {
+
+// One quota as this coordinator knows it: what may be sent now without being refused. Requests, tokens not
+// served from the prompt cache, and all tokens, each by minute, hour and day. A call is reserved with an
+// estimate of its tokens and corrected by what it used, as the provider does it.
+//
+//   if (ledger.FitsAt(tokens, now) <= now) reservation = ledger.Reserve(tokens, now);
+//   … the call ends …
+//   ledger.Learn(reservation, headers, now);
+//   ledger.Settle(reservation, used, now);       // or Refused: it was turned away
+//
+// Every reservation is settled exactly once. Value type, pure, externally synchronised.
+class QuotaLedger {
+ public:
+  // What a call took, to be handed back with its end.
+  struct Reservation {
+    uint64_t tokens = 0;
+    double others = 0;         // calls under way when it was reserved
+    double others_tokens = 0;  // and their reservations
+    std::array<QuotaBucket::Snapshot, kQuotaPeriods> requests{};
+    std::array<QuotaBucket::Snapshot, kQuotaPeriods> uncached{};
+    std::array<QuotaBucket::Snapshot, kQuotaPeriods> total{};
+    friend bool operator==(const Reservation&, const Reservation&) = default;
+  };
+  // Tokens that the provider counted, or is taken to have counted.
+  struct Used {
+    uint64_t uncached = 0;
+    uint64_t total = 0;
+  };
+
+  explicit QuotaLedger(const QuotaLimits& configured = {});
+
+  // When a call of `tokens` may be sent; `now` at the earliest. Not while the ledger is closed.
+  absl::Time FitsAt(uint64_t tokens, absl::Time now) const;
+  Reservation Reserve(uint64_t tokens, absl::Time now);
+  void Settle(const Reservation& reservation, const Used& used, absl::Time now);
+  // Refused before processing: all is given back. Closed until the provider's time, or for a second where
+  // it gave none. What was short is so in our copy from then on; kNothing: the provider was busy.
+  enum class Short { kNothing, kRequests, kTokens };
+  void Refused(const Reservation& reservation, std::optional<absl::Duration> retry_after, Short what,
+               absl::Time now);
+  // The headers of the call's reply. Before Settle.
+  void Learn(const Reservation& reservation, const RateLimits& headers, absl::Time now);
+
+  // Share of the minute's buckets that is left, the least of them; 1 when nothing is known.
+  double Headroom(absl::Time now) const;
+
+  absl::Time closed_until() const { return closed_until_; }
+  uint64_t reserved_tokens() const { return reserved_tokens_; }
+  uint64_t reserved_requests() const { return reserved_requests_; }
+  const QuotaBucket& requests(QuotaPeriod period) const { return requests_[Index(period)]; }
+  const QuotaBucket& uncached(QuotaPeriod period) const { return uncached_[Index(period)]; }
+  const QuotaBucket& total(QuotaPeriod period) const { return total_[Index(period)]; }
+
+ private:
+  using Buckets = std::array<QuotaBucket, kQuotaPeriods>;
+  static size_t Index(QuotaPeriod period) { return static_cast<size_t>(period); }
+  void LearnLimits(const RateLimits& headers, uint64_t own_tokens, absl::Time now);
+  void Return(const Reservation& reservation);
+
+  Buckets requests_;
+  Buckets uncached_;
+  Buckets total_;
+  std::array<bool, kQuotaPeriods> total_configured_{};
+  // The period's header of remaining tokens was seen to count cached ones too.
+  std::array<bool, kQuotaPeriods> reports_total_{};
+  absl::Time closed_until_ = absl::InfinitePast();
+  uint64_t reserved_tokens_ = 0;
+  uint64_t reserved_requests_ = 0;
+};
+
+}  // namespace moa

@@ -1,0 +1,134 @@
+#include "coordinator/scheduler/quota_ledger.h"
+
+#include <gtest/gtest.h>
+
+namespace moa {
+namespace {
+
+const absl::Time kLedgerStart = absl::FromUnixSeconds(1'700'000'000);
+
+QuotaLimits PerMinute(uint64_t requests, uint64_t tokens) {
+  QuotaLimits limits;
+  limits.requests[0] = requests;
+  limits.tokens[0] = tokens;
+  return limits;
+}
+
+RateLimits Headers(uint64_t limit, uint64_t remaining) {
+  RateLimits headers;
+  headers.tokens[0] = {.limit = limit, .remaining = remaining};
+  return headers;
+}
+
+double Left(const QuotaLedger& ledger, absl::Time now = kLedgerStart) {
+  return ledger.uncached(QuotaPeriod::kMinute).LevelAt(now);
+}
+
+TEST(QuotaLedgerTest, ReservesAnEstimateAndSettlesWhatWasUsed) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  const auto reservation = ledger.Reserve(400, kLedgerStart);
+  EXPECT_DOUBLE_EQ(Left(ledger), 600);
+  EXPECT_EQ(ledger.reserved_tokens(), 400u);
+  EXPECT_EQ(ledger.reserved_requests(), 1u);
+  ledger.Settle(reservation, {.uncached = 100, .total = 150}, kLedgerStart);
+  EXPECT_DOUBLE_EQ(Left(ledger), 900);
+  EXPECT_DOUBLE_EQ(ledger.total(QuotaPeriod::kMinute).LevelAt(kLedgerStart), 2850);
+  EXPECT_DOUBLE_EQ(ledger.requests(QuotaPeriod::kMinute).LevelAt(kLedgerStart), 9);
+  EXPECT_EQ(ledger.reserved_tokens(), 0u);
+  EXPECT_EQ(ledger.reserved_requests(), 0u);
+}
+
+TEST(QuotaLedgerTest, EveryBucketMustHaveRoom) {
+  QuotaLedger ledger(PerMinute(2, 1000));
+  EXPECT_EQ(ledger.FitsAt(900, kLedgerStart), kLedgerStart);
+  const auto first = ledger.Reserve(100, kLedgerStart);
+  const auto second = ledger.Reserve(100, kLedgerStart);
+  EXPECT_GT(ledger.FitsAt(1, kLedgerStart), kLedgerStart + absl::Seconds(29));
+  ledger.Settle(first, {}, kLedgerStart);
+  ledger.Settle(second, {}, kLedgerStart);
+}
+
+TEST(QuotaLedgerTest, ARefusalGivesAllBackAndClosesUntilTheProvidersTime) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  const auto reservation = ledger.Reserve(400, kLedgerStart);
+  ledger.Refused(reservation, absl::Seconds(7), QuotaLedger::Short::kRequests, kLedgerStart);
+  EXPECT_EQ(ledger.reserved_tokens(), 0u);
+  EXPECT_DOUBLE_EQ(Left(ledger), 1000);
+  EXPECT_GE(ledger.FitsAt(1, kLedgerStart), kLedgerStart + absl::Seconds(7));
+  EXPECT_LE(ledger.FitsAt(1, kLedgerStart), kLedgerStart + absl::Seconds(7.1));
+  EXPECT_EQ(ledger.Headroom(kLedgerStart), 0);
+}
+
+TEST(QuotaLedgerTest, ARefusalThatNamesNoTimeClosesForAMoment) {
+  QuotaLedger ledger;
+  ledger.Refused(ledger.Reserve(400, kLedgerStart), std::nullopt, QuotaLedger::Short::kTokens,
+                 kLedgerStart);
+  EXPECT_EQ(ledger.FitsAt(1, kLedgerStart), kLedgerStart + absl::Seconds(1));
+}
+
+TEST(QuotaLedgerTest, ABusyProviderClosesNothing) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  ledger.Refused(ledger.Reserve(400, kLedgerStart), std::nullopt, QuotaLedger::Short::kNothing,
+                 kLedgerStart);
+  EXPECT_EQ(ledger.FitsAt(900, kLedgerStart), kLedgerStart);
+}
+
+TEST(QuotaLedgerTest, LearnsLimitsFromHeaders) {
+  QuotaLedger ledger;
+  const auto reservation = ledger.Reserve(400, kLedgerStart);
+  const auto other = ledger.Reserve(50, kLedgerStart);
+  ledger.Learn(reservation, Headers(1000, 600), kLedgerStart);
+  // The other call had not been let in when the header was written.
+  EXPECT_DOUBLE_EQ(Left(ledger), 550);
+  ledger.Settle(reservation, {.uncached = 100, .total = 100}, kLedgerStart);
+  EXPECT_DOUBLE_EQ(Left(ledger), 850);
+  ledger.Settle(other, {}, kLedgerStart);
+}
+
+TEST(QuotaLedgerTest, FollowsALimitThatIsCut) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  const auto reservation = ledger.Reserve(100, kLedgerStart);
+  ledger.Learn(reservation, Headers(500, 400), kLedgerStart);
+  ledger.Settle(reservation, {.uncached = 100, .total = 100}, kLedgerStart);
+  EXPECT_DOUBLE_EQ(ledger.uncached(QuotaPeriod::kMinute).limit(), 500);
+  EXPECT_DOUBLE_EQ(Left(ledger), 400);
+}
+
+// `remaining` above `limit` counts cached tokens too, and so says nothing of the others.
+TEST(QuotaLedgerTest, ARemainderAboveTheLimitIsOfAllTokens) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  const auto reservation = ledger.Reserve(100, kLedgerStart);
+  ledger.Learn(reservation, Headers(1000, 2000), kLedgerStart);
+  EXPECT_DOUBLE_EQ(Left(ledger), 900);
+  EXPECT_DOUBLE_EQ(ledger.total(QuotaPeriod::kMinute).LevelAt(kLedgerStart), 2000);
+  // And so it is of all tokens when it falls below the limit.
+  const auto next = ledger.Reserve(100, kLedgerStart);
+  ledger.Learn(next, Headers(1000, 500), kLedgerStart);
+  EXPECT_DOUBLE_EQ(Left(ledger), 800);
+  ledger.Settle(reservation, {}, kLedgerStart);
+  ledger.Settle(next, {}, kLedgerStart);
+}
+
+TEST(QuotaLedgerTest, NonsenseInHeadersChangesNothing) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  const auto reservation = ledger.Reserve(100, kLedgerStart);
+  RateLimits headers;
+  headers.requests[0] = {.limit = 0, .remaining = 5};
+  headers.tokens[1] = {.limit = std::nullopt, .remaining = 7};
+  ledger.Learn(reservation, headers, kLedgerStart);
+  EXPECT_DOUBLE_EQ(Left(ledger), 900);
+  EXPECT_FALSE(ledger.uncached(QuotaPeriod::kHour).known());
+  ledger.Settle(reservation, {}, kLedgerStart);
+}
+
+TEST(QuotaLedgerTest, HeadroomIsTheLeastOfTheMinutesShares) {
+  QuotaLedger ledger(PerMinute(10, 1000));
+  EXPECT_EQ(ledger.Headroom(kLedgerStart), 1);
+  const auto reservation = ledger.Reserve(700, kLedgerStart);
+  EXPECT_DOUBLE_EQ(ledger.Headroom(kLedgerStart), 0.3);
+  ledger.Settle(reservation, {}, kLedgerStart);
+  EXPECT_EQ(QuotaLedger().Headroom(kLedgerStart), 1);
+}
+
+}  // namespace
+}  // namespace moa
