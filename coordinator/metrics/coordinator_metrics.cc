@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/loop/loop.h"
+#include "coordinator/metrics/quota_metrics.h"
 
 namespace moa {
 namespace {
@@ -25,26 +26,16 @@ const Buckets& SecondsBuckets() {
   return buckets;
 }
 
+const Buckets& RatioBuckets() {
+  static const Buckets buckets = {.5, .75, .9, .95, .98, 1, 1.02, 1.05, 1.1, 1.25, 1.5, 2};
+  return buckets;
+}
+
 std::string Lower(absl::string_view name) { return absl::AsciiStrToLower(name); }
 
 template <typename Build>
 auto& Make(Build build, prometheus::Registry& registry, const char* name, const char* help) {
   return build().Name(name).Help(help).Register(registry);
-}
-
-// The same metric at a scrape, for levels that are read rather than counted.
-prometheus::MetricFamily LevelFamily(const char* name, const char* help,
-                                     std::vector<std::pair<prometheus::Labels, double>> values) {
-  prometheus::MetricFamily family;
-  family.name = name;
-  family.help = help;
-  family.type = prometheus::MetricType::Gauge;
-  for (auto& [labels, value] : values) {
-    prometheus::ClientMetric& metric = family.metric.emplace_back();
-    for (const auto& [key, text] : labels) metric.label.push_back({key, text});
-    metric.gauge.value = value;
-  }
-  return family;
 }
 
 }  // namespace
@@ -57,6 +48,7 @@ struct CoordinatorMetrics::ModelSeries {
   Counter* reasoning = nullptr;
   Histogram* run = nullptr;
   Histogram* ttft = nullptr;
+  Histogram* estimate = nullptr;
   std::array<Counter*, static_cast<size_t>(ErrorCode::kInternal) + 1> outcomes{};  // made on use
 };
 
@@ -99,7 +91,25 @@ struct CoordinatorMetrics::Families {
         run_seconds(Make(BuildHistogram, r, "moa_attempt_duration_seconds",
                          "Successful upstream calls as the workers measured them")),
         ttft_seconds(Make(BuildHistogram, r, "moa_time_to_first_token_seconds",
-                          "Until the first token of streamed upstream calls")) {
+                          "Until the first token of streamed upstream calls")),
+        estimates(Make(BuildHistogram, r, "moa_prompt_estimate_ratio",
+                       "Prompt tokens as estimated before sending, of those that the provider "
+                       "counted")),
+        hedges(Make(BuildCounter, r, "moa_hedges_total",
+                    "Second calls beside slow ones: sent, won (answered first), lost (the slow one "
+                    "did, or both failed)")),
+        hedge_waste(Make(BuildCounter, r, "moa_hedge_wasted_tokens_total",
+                         "Tokens of calls that a hedge made superfluous, as counted or estimated")
+                        .Add({})),
+        fallbacks(Make(BuildCounter, r, "moa_fallbacks_total",
+                       "Tasks that went on to their agent's next model, by the model they left")),
+        retries(Make(BuildCounter, r, "moa_retries_total",
+                     "Attempts made again after a failure, refusals and lost workers not counted")
+                    .Add({})),
+        cancel_seconds(Make(BuildHistogram, r, "moa_cancel_duration_seconds",
+                            "From the decision to cancel a running call to the worker's word that "
+                            "its connection is closed")
+                           .Add({}, SecondsBuckets())) {
     for (const char* reason : {"invalid", "queue_full", "conflict", "draining", "store"}) {
       refused.Add({{"reason", reason}});
     }
@@ -111,6 +121,7 @@ struct CoordinatorMetrics::Families {
       task_states[static_cast<size_t>(state)] =
           &tasks.Add({{"state", Lower(TaskStateName(state))}});
     }
+    for (const char* outcome : {"sent", "won", "lost"}) hedges.Add({{"outcome", outcome}});
     agents_seconds = &layer_seconds.Add({{"kind", "agents"}}, SecondsBuckets());
     aggregator_seconds = &layer_seconds.Add({{"kind", "aggregator"}}, SecondsBuckets());
   }
@@ -131,6 +142,12 @@ struct CoordinatorMetrics::Families {
   Histogram& queue_seconds;
   Family<Histogram>& run_seconds;
   Family<Histogram>& ttft_seconds;
+  Family<Histogram>& estimates;
+  Family<Counter>& hedges;
+  Counter& hedge_waste;
+  Family<Counter>& fallbacks;
+  Counter& retries;
+  Histogram& cancel_seconds;
   Histogram* agents_seconds = nullptr;
   Histogram* aggregator_seconds = nullptr;
   std::array<Counter*, static_cast<size_t>(JobState::kCancelled) + 1> job_states{};
@@ -166,6 +183,7 @@ CoordinatorMetrics::ModelSeries& CoordinatorMetrics::Series(absl::string_view mo
   series->reasoning = tokens("reasoning");
   series->run = &f.run_seconds.Add({{"model", series->model}}, SecondsBuckets());
   series->ttft = &f.ttft_seconds.Add({{"model", series->model}}, SecondsBuckets());
+  series->estimate = &f.estimates.Add({{"model", series->model}}, RatioBuckets());
   return *models_.emplace(std::string(model), std::move(series)).first->second;
 }
 
@@ -220,6 +238,38 @@ void CoordinatorMetrics::CallDuplicated() { families_->duplicated.Increment(); }
 void CoordinatorMetrics::StaleEvent() { families_->stale.Increment(); }
 void CoordinatorMetrics::JobRecovered() { families_->recovered.Increment(); }
 
+
+void CoordinatorMetrics::PromptEstimated(absl::string_view model, uint64_t estimated,
+                                         uint64_t counted) {
+  if (counted == 0) return;
+  Series(model).estimate->Observe(static_cast<double>(estimated) / static_cast<double>(counted));
+}
+
+void CoordinatorMetrics::Hedged(HedgeOutcome outcome) {
+  const char* names[] = {"sent", "won", "lost"};
+  families_->hedges.Add({{"outcome", names[static_cast<size_t>(outcome)]}}).Increment();
+}
+
+void CoordinatorMetrics::HedgeWasted(uint64_t tokens) {
+  families_->hedge_waste.Increment(static_cast<double>(tokens));
+}
+
+void CoordinatorMetrics::FellBack(absl::string_view from_model) {
+  families_->fallbacks.Add({{"model", Series(from_model).model}}).Increment();
+}
+
+void CoordinatorMetrics::Retried() { families_->retries.Increment(); }
+
+void CoordinatorMetrics::CallCancelled(absl::Duration took) {
+  families_->cancel_seconds.Observe(absl::ToDoubleSeconds(took));
+}
+
+void CoordinatorMetrics::QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) {
+  MutexLock lock(levels_mutex_);
+  quotas_ = quotas;
+  retries_saved_ = retries_saved;
+}
+
 void CoordinatorMetrics::LevelsNow(const Levels& levels) {
   MutexLock lock(levels_mutex_);
   levels_ = levels;
@@ -227,9 +277,13 @@ void CoordinatorMetrics::LevelsNow(const Levels& levels) {
 
 std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
   Levels levels;
+  std::vector<QuotaView> quotas;
+  double retries_saved = 0;
   {
     MutexLock lock(levels_mutex_);
     levels = levels_;
+    quotas = quotas_;
+    retries_saved = retries_saved_;
   }
   const auto number = [](uint64_t value) { return static_cast<double>(value); };
   const double age =
@@ -253,6 +307,11 @@ std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
                     number(levels.slots - std::min(levels.slots, levels.attempts_running))}}));
   families.push_back(
       LevelFamily("moa_watchers", "Calls of WatchJob", {{{}, number(levels.watchers)}}));
+  families.push_back(LevelFamily("moa_retry_budget", "Repeats that may be made at once",
+                                 {{{}, retries_saved}}));
+  for (prometheus::MetricFamily& family : QuotaFamilies(quotas, Loop::Now())) {
+    families.push_back(std::move(family));
+  }
   return families;
 }
 

@@ -45,6 +45,13 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   void CallDuplicated() override;
   void StaleEvent() override;
   void JobRecovered() override;
+  void PromptEstimated(absl::string_view model, uint64_t estimated, uint64_t counted) override;
+  void Hedged(HedgeOutcome outcome) override;
+  void HedgeWasted(uint64_t tokens) override;
+  void FellBack(absl::string_view from_model) override;
+  void Retried() override;
+  void CallCancelled(absl::Duration took) override;
+  void QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) override;
   void LevelsNow(const Levels& levels) override;
 
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -64,6 +71,8 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   // Written on the loop, read at a scrape.
   mutable Mutex levels_mutex_;
   Levels levels_ ABSL_GUARDED_BY(levels_mutex_);
+  std::vector<QuotaView> quotas_ ABSL_GUARDED_BY(levels_mutex_);
+  double retries_saved_ ABSL_GUARDED_BY(levels_mutex_) = 0;
 };
 
 }  // namespace moa

@@ -52,6 +52,14 @@ class RuntimeObserver {
   virtual void PromptEstimated(absl::string_view model, uint64_t estimated, uint64_t counted) {
     (void)model, (void)estimated, (void)counted;
   }
+  enum class HedgeOutcome { kSent, kWon, kLost };
+  virtual void Hedged(HedgeOutcome outcome) { (void)outcome; }
+  // Tokens of a call that lost against its twin.
+  virtual void HedgeWasted(uint64_t tokens) { (void)tokens; }
+  virtual void FellBack(absl::string_view from_model) { (void)from_model; }
+  virtual void Retried() {}
+  // A running call that was cancelled is closed, `took` after that was decided.
+  virtual void CallCancelled(absl::Duration took) { (void)took; }
   // A few times a second. `retries_saved`: repeats that the cluster may make at once.
   virtual void QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) {
     (void)quotas, (void)retries_saved;

@@ -42,7 +42,7 @@ class PlantedBugTest : public testing::TestWithParam<int> {};
 
 TEST_P(PlantedBugTest, IsFoundWithinItsSeeds) {
   const auto bug = static_cast<Bug>(GetParam());
-  for (uint64_t seed = 1; seed <= 600; ++seed) {
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
     const Outcome outcome = Simulation(seed, bug).Run();
     if (outcome.ok()) continue;
     EXPECT_TRUE(Simulation(seed).Run().ok()) << "it was not the planted defect";
@@ -50,7 +50,7 @@ TEST_P(PlantedBugTest, IsFoundWithinItsSeeds) {
     RecordProperty("rule", outcome.rule);
     return;
   }
-  FAIL() << BugName(bug) << " broke no rule in 600 seeds";
+  FAIL() << BugName(bug) << " broke no rule in 2000 seeds";
 }
 
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugTest, testing::Range(1, kBugs), [](const auto& instance) {
