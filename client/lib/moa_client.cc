@@ -172,6 +172,7 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
   request.set_job_id(std::string(job_id));
   request.set_after_sequence(options.after_sequence);
   request.set_progress(options.progress);
+  request.set_cancel_on_disconnect(options.cancel_on_disconnect);
   absl::Time outage_begin = absl::Now();
   absl::Duration patience = state_->options.retry_for;
   Backoff backoff;

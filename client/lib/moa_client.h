@@ -72,6 +72,8 @@ struct WatchOptions {
   // Also task starts and token deltas, which are not stored: after a reconnect the text so far of
   // running tasks comes again, as a delta at offset 0.
   bool progress = true;
+  // The coordinator cancels the job when this program goes away, or its connection breaks, before the end.
+  bool cancel_on_disconnect = false;
   // For how long Watch tries to come back after it had been connected.
   absl::Duration reconnect_for = absl::InfiniteDuration();
   // Called when the connection was lost, before Watch tries again. May be empty.

@@ -130,6 +130,8 @@ class CommandLine {
     CLI::Option* wait = c->add_flag("--wait", submit.wait, "Wait for the end and print the answer");
     c->add_flag("--watch", submit.watch, "As --wait, and show progress on standard error")
         ->excludes(wait);
+    c->add_flag("--cancel-on-exit", submit.cancel_on_exit,
+                "With --wait or --watch: cancel the job when this program ends before it");
     c->add_option("--idempotency-key", submit.idempotency_key,
                   "Submitting again with the same key and job gives the same job");
     deadline_ =

@@ -33,6 +33,7 @@ struct SubmitArguments {
   std::string idempotency_key;
   bool wait = false;
   bool watch = false;
+  bool cancel_on_exit = false;
 };
 
 // What the user asked for. A value type.

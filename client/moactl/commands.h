@@ -59,7 +59,9 @@ int ExitStatusOf(const absl::Status& status);
 int ExitStatusOf(v1::JobState state);
 
 // Follows a job to its end, with progress if `progress`, and prints the outcome: the answer on
-// standard output (or the job's object as JSON), the rest on standard error.
-int Follow(const CommandContext& context, const std::string& job_id, bool progress);
+// standard output (or the job's object as JSON), the rest on standard error. `cancel_on_exit`: the
+// job ends with this program, when that ends before it.
+int Follow(const CommandContext& context, const std::string& job_id, bool progress,
+           bool cancel_on_exit);
 
 }  // namespace moa

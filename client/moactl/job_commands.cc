@@ -59,10 +59,12 @@ int PrintOutcome(const CommandContext& context, const v1::Job& job, bool report)
 
 }  // namespace
 
-int Follow(const CommandContext& context, const std::string& job_id, bool progress) {
+int Follow(const CommandContext& context, const std::string& job_id, bool progress,
+           bool cancel_on_exit) {
   WatchOptions options;
   options.stop = context.interruption.BeginWatch();
   options.progress = progress;
+  options.cancel_on_disconnect = cancel_on_exit;
   options.reconnect_for = kReconnectFor;
   absl::StatusOr<v1::Job> job = context.client.Get(job_id);
   absl::Status status = job.status();
@@ -84,14 +86,16 @@ int Follow(const CommandContext& context, const std::string& job_id, bool progre
     status = job.status();
   }
   const int exit_status = Fail(context, status);
-  if (status.code() != absl::StatusCode::kNotFound) {
+  if (cancel_on_exit) {
+    context.console.Complain(absl::StrCat("the job is cancelled; see moactl get ", job_id));
+  } else if (status.code() != absl::StatusCode::kNotFound) {
     context.console.Complain(absl::StrCat("come back to it with: moactl watch ", job_id));
   }
   return exit_status;
 }
 
 int RunWatch(const CommandContext& context) {
-  return Follow(context, context.invocation.job_id, true);
+  return Follow(context, context.invocation.job_id, true, false);
 }
 
 int RunGet(const CommandContext& context) {

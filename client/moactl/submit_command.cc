@@ -120,6 +120,10 @@ int FailSubmit(const CommandContext& context, const Draft& draft, const absl::St
 
 int RunSubmit(const CommandContext& context) {
   const SubmitArguments& arguments = context.invocation.submit;
+  if (arguments.cancel_on_exit && !arguments.wait && !arguments.watch) {
+    context.console.Problems("--cancel-on-exit goes with --wait or --watch: without them this program ends at once");
+    return kExitUsage;
+  }
   const absl::StatusOr<Draft> draft = MakeDraft(arguments);
   if (!draft.ok()) {
     context.console.Problems(draft.status().message());
@@ -131,7 +135,7 @@ int RunSubmit(const CommandContext& context) {
     context.console.Json(SubmittedJson(*response));
     return kExitOk;
   }
-  return Follow(context, response->job_id(), arguments.watch);
+  return Follow(context, response->job_id(), arguments.watch, arguments.cancel_on_exit);
 }
 
 }  // namespace moa

@@ -104,7 +104,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(
   }
   const absl::StatusOr<JobId> id = ReadJobId(request.job_id());
   if (!id.ok()) return WatchStream::Refuse(id.status());
-  return WatchStream::Start(coordinator_, *id, request.after_sequence(), request.progress());
+  return WatchStream::Start(coordinator_, *id,
+                            {.after_sequence = request.after_sequence(),
+                             .progress = request.progress(),
+                             .cancel_on_disconnect = request.cancel_on_disconnect()});
 }
 
 grpc::ServerUnaryReactor* PublicService::ListWorkers(grpc::CallbackServerContext* context,

@@ -25,15 +25,13 @@ void AppendTag(int number, size_t size, std::string* out) {
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Start(Coordinator& coordinator,
-                                                                   const JobId& id,
-                                                                   uint64_t after_sequence,
-                                                                   bool progress) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Start(
+    Coordinator& coordinator, const JobId& id, const Coordinator::WatchOptions& options) {
   auto* stream = new WatchStream();  // deletes itself in OnDone
   stream->coordinator_ = &coordinator;
   stream->sink_ = std::make_shared<Sink>(stream);
   // The sink may end the call before Watch has returned, but OnDone waits until this method has.
-  stream->watch_ = coordinator.Watch(id, after_sequence, progress, stream->sink_);
+  stream->watch_ = coordinator.Watch(id, options, stream->sink_);
   return stream;
 }
 

@@ -24,10 +24,8 @@ namespace moa {
 // shared_ptr to the state between them. Thread-safe.
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  static grpc::ServerWriteReactor<grpc::ByteBuffer>* Start(Coordinator& coordinator,
-                                                               const JobId& id,
-                                                               uint64_t after_sequence,
-                                                               bool progress);
+  static grpc::ServerWriteReactor<grpc::ByteBuffer>* Start(
+      Coordinator& coordinator, const JobId& id, const Coordinator::WatchOptions& options);
   // A call that ends at once with `status`.
   static grpc::ServerWriteReactor<grpc::ByteBuffer>* Refuse(const absl::Status& status);
 

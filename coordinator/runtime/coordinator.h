@@ -93,11 +93,15 @@ class Coordinator {
   // `done` runs on the reader's thread.
   void List(JobQuery query, absl::AnyInvocable<void(absl::StatusOr<std::vector<JobRow>>)> done);
 
+  struct WatchOptions {
+    uint64_t after_sequence = 0;
+    bool progress = false;              // also what is not stored
+    bool cancel_on_disconnect = false;  // Unwatch before the job's end cancels it
+  };
   // Replays events after `after_sequence` into `sink`, then follows. The sink is ended with NOT_FOUND,
   // RESOURCE_EXHAUSTED (too many watchers), UNAVAILABLE (draining) or OK. Owners of the sink: the caller and
   // this coordinator until the end or Unwatch.
-  WatchId Watch(const JobId& id, uint64_t after_sequence, bool progress,
-                std::shared_ptr<WatchSink> sink);
+  WatchId Watch(const JobId& id, const WatchOptions& options, std::shared_ptr<WatchSink> sink);
   void Unwatch(WatchId id);
 
   void ListWorkers(absl::AnyInvocable<void(std::vector<WorkerInfo>)> done);
@@ -140,6 +144,7 @@ class Coordinator {
     std::shared_ptr<WatchSink> sink;
     uint64_t sent = 0;  // the last sequence pushed, or after_sequence
     bool progress = false;
+    bool cancel_on_disconnect = false;
     bool paced = false;  // events wait for its turn in paced_
     absl::Time last_push = absl::InfinitePast();
   };
@@ -192,7 +197,7 @@ class Coordinator {
 
   // Watchers (coordinator_watch.cc)
   void WatchStored(const JobId& id, uint64_t after_sequence, std::shared_ptr<WatchSink> sink);
-  void AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
+  void AddWatch(WatchId watch, LiveJob& job, const WatchOptions& options,
                 std::shared_ptr<WatchSink> sink) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // Pushes the job's events that the watcher has not got; false when it does not keep up.
   static bool CatchUp(const LiveJob& job, WatchEntry& watch);

@@ -12,18 +12,18 @@ constexpr absl::Duration kWatchPace = absl::Milliseconds(20);
 
 }  // namespace
 
-Coordinator::WatchId Coordinator::Watch(const JobId& id, uint64_t after_sequence, bool progress,
+Coordinator::WatchId Coordinator::Watch(const JobId& id, const WatchOptions& options,
                                         std::shared_ptr<WatchSink> sink) {
   const WatchId watch = next_watch_.fetch_add(1);
-  loop_.Post([this, watch, id, after_sequence, progress, sink = std::move(sink)]() mutable {
+  loop_.Post([this, watch, id, options, sink = std::move(sink)]() mutable {
     loop_.AssertHeld();
     LiveJob* job = FindJob(id);
-    if (job == nullptr) return WatchStored(id, after_sequence, std::move(sink));
+    if (job == nullptr) return WatchStored(id, options.after_sequence, std::move(sink));
     if (watches_.size() >= options_.watchers_max) {
       return sink->End(absl::ResourceExhaustedError(absl::StrCat(
           "too many watchers: ", options_.watchers_max, " (--max-watchers); ask with GetJob")));
     }
-    AddWatch(watch, *job, after_sequence, progress, std::move(sink));
+    AddWatch(watch, *job, options, std::move(sink));
   });
   return watch;
 }
@@ -40,13 +40,17 @@ void Coordinator::WatchStored(const JobId& id, uint64_t after_sequence,
   });
 }
 
-void Coordinator::AddWatch(WatchId watch, LiveJob& job, uint64_t after_sequence, bool progress,
+void Coordinator::AddWatch(WatchId watch, LiveJob& job, const WatchOptions& options,
                            std::shared_ptr<WatchSink> sink) {
-  WatchEntry entry{.job = job.machine.id(), .sink = sink, .sent = after_sequence, .progress = progress};
+  WatchEntry entry{.job = job.machine.id(),
+                   .sink = sink,
+                   .sent = options.after_sequence,
+                   .progress = options.progress,
+                   .cancel_on_disconnect = options.cancel_on_disconnect};
   if (!CatchUp(job, entry)) return;
   watches_.emplace(watch, std::move(entry));
   job.watches.push_back(watch);
-  if (!progress) return;
+  if (!options.progress) return;
 
   const bool first = job.progress_watches++ == 0;
   const JobMachine& machine = job.machine;
@@ -76,7 +80,11 @@ void Coordinator::Unwatch(WatchId id) {
     const auto it = watches_.find(id);
     if (it == watches_.end()) return;
     LiveJob* job = FindJob(it->second.job);
+    const bool cancel = it->second.cancel_on_disconnect;
     DropWatches(*job, {id});
+    if (cancel) {
+      Apply(*job, CancelRequested{.reason = "the client that asked for this has disconnected"}, {});
+    }
   });
 }
 

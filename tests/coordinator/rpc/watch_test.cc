@@ -201,6 +201,28 @@ TEST(WatchTest, AJobGoesOnWhenItsWatcherLeaves) {
   EXPECT_EQ(coordinator.Wait(id).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
+TEST(WatchTest, AJobIsCancelledWithItsWatcherWhereThatWasAskedFor) {
+  TestCoordinator coordinator;
+  FakeWorker worker(coordinator.workers(), {});
+  const std::string id = coordinator.Submit(SmallJob(1));
+  const v1::RunTask task = worker.NextRun();
+  {
+    v1::WatchJobRequest request;
+    request.set_job_id(id);
+    request.set_cancel_on_disconnect(true);
+    const auto context = TestContext();
+    const auto stream = coordinator.jobs().WatchJob(context.get(), request);
+    v1::WatchJobResponse response;
+    EXPECT_TRUE(stream->Read(&response));
+    context->TryCancel();
+    stream->Finish();
+  }
+  EXPECT_EQ(worker.NextCancel().task_index(), task.ref().task_index());
+  const v1::Job job = coordinator.Wait(id);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(job.error().message(), HasSubstr("disconnected"));
+}
+
 TEST(WatchTest, TooManyWatchersAreRefused) {
   TestCoordinator coordinator({.watchers_max = 1});
   const std::string id = coordinator.Submit(SmallJob(1));
