@@ -239,8 +239,9 @@ void Coordinator::Dispatch(const Assignment& assignment) {
   const absl::Time now = Loop::Now();
   observer_.AttemptQueued(now - job->machine.task(assignment.ref.task).ready_at);
   Apply(*job, AttemptDispatched{.ref = assignment.ref, .worker = worker.info.hello.name}, {});
-  if (job->machine.ended()) {
-    // Its deadline passed since the timers were looked at, or with an earlier assignment of this round.
+  if (!job->machine.Runs(assignment.ref)) {
+    // Its deadline, or its stage's, passed since the timers were looked at, or with an earlier assignment of
+    // this round.
     scheduler_.Finish(assignment.ref);
     return;
   }
