@@ -1,5 +1,7 @@
 #include "common/jobfile/job_file.h"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -27,6 +29,18 @@ void ReadConversation(Mapping& m, v1::JobSpec& spec) {
   for (const Field& item : messages.Items()) *spec.add_messages() = ReadMessage(item);
 }
 
+v1::Budget ReadBudget(const Field& field) {
+  v1::Budget budget;
+  Mapping m(field);
+  if (auto v = m["max_total_tokens"].Unsigned(1)) budget.set_max_total_tokens(*v);
+  if (auto v = m["max_upstream_calls"].Unsigned(1, std::numeric_limits<uint32_t>::max())) {
+    budget.set_max_upstream_calls(static_cast<uint32_t>(*v));
+  }
+  if (auto v = m["max_cost_usd"].Number()) budget.set_max_cost_usd(*v);
+  m.ReportUnknown();
+  return budget;
+}
+
 }  // namespace
 
 v1::JobSpec ReadJobSpec(const Document& document, Problems& problems) {
@@ -43,10 +57,9 @@ v1::JobSpec ReadJobSpec(const Document& document, Problems& problems) {
   for (const Field& tool : m["tools"].Items()) *spec.add_tools() = ReadTool(tool);
   if (auto v = ReadToolChoice(m["tool_choice"])) *spec.mutable_tool_choice() = *v;
   if (auto v = m["parallel_tool_calls"].Bool()) spec.set_parallel_tool_calls(*v);
-  if (auto v = m["deadline"].Duration()) {
-    absl::Duration rest;
-    spec.mutable_deadline()->set_seconds(absl::IDivDuration(*v, absl::Seconds(1), &rest));
-    spec.mutable_deadline()->set_nanos(static_cast<int32_t>(rest / absl::Nanoseconds(1)));
+  if (auto v = m["deadline"].Duration()) *spec.mutable_deadline() = DurationToProto(*v);
+  if (const Field budget = m["budget"]; budget.present()) {
+    *spec.mutable_budget() = ReadBudget(budget);
   }
   if (auto v = m["seed"].Unsigned()) spec.set_seed(*v);
   m.ReportUnknown();

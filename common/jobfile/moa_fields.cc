@@ -28,8 +28,20 @@ v1::Agent ReadAgent(const Field& field, bool name_required) {
   if (auto v = m["reasoning_effort"].String()) agent.set_reasoning_effort(*v);
   if (auto v = m["frequency_penalty"].Number()) agent.set_frequency_penalty(*v);
   if (auto v = m["presence_penalty"].Number()) agent.set_presence_penalty(*v);
+  for (const Field& item : m["fallback_models"].ItemsOrScalar()) {
+    if (auto v = item.String()) agent.add_fallback_models(*v);
+  }
   m.ReportUnknown();
   return agent;
+}
+
+v1::Quorum ReadQuorum(const Field& field) {
+  v1::Quorum quorum;
+  Mapping m(field);
+  if (auto v = m.Required("min").Unsigned(1, kUint32Max)) quorum.set_min(static_cast<uint32_t>(*v));
+  if (auto v = m["grace"].Duration()) *quorum.mutable_grace() = DurationToProto(*v);
+  m.ReportUnknown();
+  return quorum;
 }
 
 v1::Layer ReadLayer(const Field& field) {
@@ -38,11 +50,22 @@ v1::Layer ReadLayer(const Field& field) {
   const Field agents = m.Required("agents");
   for (const Field& agent : agents.Items()) *layer.add_agents() = ReadAgent(agent, true);
   if (auto v = m["cycles"].Unsigned(1, kUint32Max)) layer.set_cycles(static_cast<uint32_t>(*v));
+  if (const Field quorum = m["quorum"]; quorum.present()) {
+    *layer.mutable_quorum() = ReadQuorum(quorum);
+  }
   m.ReportUnknown();
   return layer;
 }
 
 }  // namespace
+
+google::protobuf::Duration DurationToProto(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  absl::Duration rest;
+  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+  proto.set_nanos(static_cast<int32_t>(rest / absl::Nanoseconds(1)));
+  return proto;
+}
 
 v1::Moa ReadMoa(const Field& field) {
   v1::Moa moa;

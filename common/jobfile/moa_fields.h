@@ -1,5 +1,6 @@
 #pragma once
 
+#include "absl/time/time.h"
 #include "common/document/field.h"
 #include "moa/v1/job.pb.h"
 #include "moa/v1/moa.pb.h"
@@ -10,6 +11,9 @@ namespace moa {
 // Types, missing fields and unknown fields are reported; ranges and names are the coordinator's to
 // judge.
 v1::Moa ReadMoa(const Field& field);
+
+// `duration`, which is not negative, as the messages have it.
+google::protobuf::Duration DurationToProto(absl::Duration duration);
 
 // Reads one preset: name, description, moa.
 v1::Preset ReadPreset(const Field& field);

@@ -54,6 +54,16 @@ ToolCall ToolCallFromProto(v1::ToolCall* proto) {
           .arguments = Text(std::move(*proto->mutable_arguments()))};
 }
 
+absl::Duration DurationFromProto(const google::protobuf::Duration& proto) {
+  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
+void DurationToProto(absl::Duration duration, google::protobuf::Duration* proto) {
+  const absl::Duration whole = absl::Trunc(duration, absl::Seconds(1));
+  proto->set_seconds(absl::ToInt64Seconds(whole));
+  proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration - whole)));
+}
+
 Agent AgentFromProto(v1::Agent* proto) {
   Agent agent{.name = std::move(*proto->mutable_name()),
               .model = std::move(*proto->mutable_model()),
@@ -69,6 +79,9 @@ Agent AgentFromProto(v1::Agent* proto) {
   for (std::string& stop : *proto->mutable_stop()) agent.stop.emplace_back(std::move(stop));
   if (proto->has_frequency_penalty()) agent.frequency_penalty = proto->frequency_penalty();
   if (proto->has_presence_penalty()) agent.presence_penalty = proto->presence_penalty();
+  for (std::string& model : *proto->mutable_fallback_models()) {
+    agent.fallback_models.push_back(std::move(model));
+  }
   return agent;
 }
 
@@ -89,7 +102,22 @@ void AgentToProto(const Agent& agent, v1::Agent* proto) {
   proto->set_system_prompt(agent.system_prompt.view().data(), agent.system_prompt.size());
   proto->set_samples(agent.samples);
   if (agent.seed) proto->set_seed(*agent.seed);
+  for (const std::string& model : agent.fallback_models) proto->add_fallback_models(model);
   SamplingToProto(agent, proto);
+}
+
+Budget BudgetFromProto(const v1::Budget& proto) {
+  Budget budget;
+  if (proto.has_max_total_tokens()) budget.max_total_tokens = proto.max_total_tokens();
+  if (proto.has_max_upstream_calls()) budget.max_upstream_calls = proto.max_upstream_calls();
+  if (proto.has_max_cost_usd()) budget.max_cost_usd = proto.max_cost_usd();
+  return budget;
+}
+
+void BudgetToProto(const Budget& budget, v1::Budget* proto) {
+  if (budget.max_total_tokens) proto->set_max_total_tokens(*budget.max_total_tokens);
+  if (budget.max_upstream_calls) proto->set_max_upstream_calls(*budget.max_upstream_calls);
+  if (budget.max_cost_usd) proto->set_max_cost_usd(*budget.max_cost_usd);
 }
 
 ToolChoice ToolChoiceFromProto(v1::ToolChoice* proto) {
@@ -174,6 +202,10 @@ MoaSpec MoaFromProto(v1::Moa* proto) {
   for (v1::Layer& layer : *proto->mutable_layers()) {
     Layer& out = moa.layers.emplace_back();
     out.cycles = layer.cycles();
+    if (layer.has_quorum()) {
+      out.quorum =
+          Quorum{.min = layer.quorum().min(), .grace = DurationFromProto(layer.quorum().grace())};
+    }
     for (v1::Agent& agent : *layer.mutable_agents()) out.agents.push_back(AgentFromProto(&agent));
   }
   moa.aggregator = AgentFromProto(proto->mutable_aggregator());
@@ -184,6 +216,10 @@ void MoaToProto(const MoaSpec& moa, v1::Moa* proto) {
   for (const Layer& layer : moa.layers) {
     v1::Layer* out = proto->add_layers();
     out->set_cycles(layer.cycles);
+    if (layer.quorum) {
+      out->mutable_quorum()->set_min(layer.quorum->min);
+      DurationToProto(layer.quorum->grace, out->mutable_quorum()->mutable_grace());
+    }
     for (const Agent& agent : layer.agents) AgentToProto(agent, out->add_agents());
   }
   AgentToProto(moa.aggregator, proto->mutable_aggregator());
@@ -206,11 +242,9 @@ JobSpec SpecFromProto(v1::JobSpec* proto) {
   if (proto->has_tool_choice())
     spec.tool_choice = ToolChoiceFromProto(proto->mutable_tool_choice());
   if (proto->has_parallel_tool_calls()) spec.parallel_tool_calls = proto->parallel_tool_calls();
-  if (proto->has_deadline()) {
-    spec.deadline =
-        absl::Seconds(proto->deadline().seconds()) + absl::Nanoseconds(proto->deadline().nanos());
-  }
+  if (proto->has_deadline()) spec.deadline = DurationFromProto(proto->deadline());
   if (proto->has_seed()) spec.seed = proto->seed();
+  spec.budget = BudgetFromProto(proto->budget());
   return spec;
 }
 
@@ -220,13 +254,9 @@ void SpecToProto(const JobSpec& spec, v1::JobSpec* proto) {
   for (const Message& message : spec.messages) MessageToProto(message, proto->add_messages());
   MoaToProto(spec.moa, proto->mutable_moa());
   ToolsToProto(spec, proto);
-  if (spec.deadline) {
-    const absl::Duration whole = absl::Trunc(*spec.deadline, absl::Seconds(1));
-    proto->mutable_deadline()->set_seconds(absl::ToInt64Seconds(whole));
-    proto->mutable_deadline()->set_nanos(
-        static_cast<int32_t>(absl::ToInt64Nanoseconds(*spec.deadline - whole)));
-  }
+  if (spec.deadline) DurationToProto(*spec.deadline, proto->mutable_deadline());
   if (spec.seed) proto->set_seed(*spec.seed);
+  if (spec.budget != Budget{}) BudgetToProto(spec.budget, proto->mutable_budget());
 }
 
 void CallToProto(const CallInput& input, const JobSpec& spec, v1::RunTask* proto) {

@@ -25,16 +25,22 @@ void ResultToProto(const Plan& plan, const TaskResult& result, v1::TaskResult* p
   if (result.state == TaskState::kSucceeded) {
     CompletionToProto(result.completion, proto->mutable_completion());
   }
-  if (result.state == TaskState::kFailed) ErrorToProto(result.error, proto->mutable_error());
+  if (result.state == TaskState::kFailed || result.error.code != ErrorCode::kUnspecified) {
+    ErrorToProto(result.error, proto->mutable_error());
+  }
   proto->set_attempts(result.attempts);
   proto->set_queue_us(ToMicros(result.queue));
   proto->set_run_us(ToMicros(result.run));
   proto->set_ttft_us(ToMicros(result.ttft));
   proto->set_worker(result.worker);
   if (result.wasted != Usage{}) UsageToProto(result.wasted, proto->mutable_wasted());
+  proto->set_hedged(result.hedged);
+  if (result.cost_usd) proto->set_cost_usd(*result.cost_usd);
 }
 
 TaskResult ResultFromProto(v1::TaskResult* proto) {
+  std::optional<double> cost;
+  if (proto->has_cost_usd()) cost = proto->cost_usd();
   return {.task = proto->task().index(),
           .model = std::move(*proto->mutable_model()),
           .state = TaskStateFromProto(proto->state()),
@@ -45,7 +51,9 @@ TaskResult ResultFromProto(v1::TaskResult* proto) {
           .run = FromMicros(proto->run_us()),
           .ttft = FromMicros(proto->ttft_us()),
           .worker = std::move(*proto->mutable_worker()),
-          .wasted = UsageFromProto(proto->wasted())};
+          .wasted = UsageFromProto(proto->wasted()),
+          .hedged = proto->hedged(),
+          .cost_usd = cost};
 }
 
 void JobUsageToProto(const JobUsage& usage, v1::JobUsage* proto) {
@@ -73,11 +81,12 @@ absl::StatusOr<uint32_t> FindStage(const Plan& plan, uint32_t layer, uint32_t ro
 TaskResult Unfinished(const JobMachine& machine, uint32_t index) {
   const JobMachine::Task& task = machine.task(index);
   return {.task = index,
-          .model = machine.plan().tasks[index].agent->model,
+          .model = machine.model(index),
           .state = task.state,
           .attempts = task.attempts,
           .worker = task.worker,
-          .wasted = task.wasted};
+          .wasted = task.wasted,
+          .hedged = task.hedged};
 }
 
 void StageToProto(const JobMachine& machine, const Stage& stage, v1::LayerResult* proto) {
@@ -85,8 +94,7 @@ void StageToProto(const JobMachine& machine, const Stage& stage, v1::LayerResult
   proto->set_round(stage.round);
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const JobMachine::Task& task = machine.task(i);
-    const bool finished = task.state == TaskState::kSucceeded || task.state == TaskState::kFailed;
-    ResultToProto(machine.plan(), finished ? task.result : Unfinished(machine, i),
+    ResultToProto(machine.plan(), task.finished ? task.result : Unfinished(machine, i),
                   proto->add_tasks());
   }
 }

@@ -17,11 +17,11 @@ namespace moa {
 
 // Result of one task, as stored and as shown.
 struct TaskResult {
-  uint32_t task = 0;  // index in the plan
-  std::string model{};
+  uint32_t task = 0;    // index in the plan
+  std::string model{};  // the one that answered, or was asked last
   TaskState state = TaskState::kQueued;
   Completion completion{};  // when kSucceeded
-  Error error{};            // when kFailed
+  Error error{};            // when kFailed; the reason when kCancelled or kSkipped
   uint32_t attempts = 0;
   absl::Duration queue{};  // from ready to the dispatch of the last attempt
   absl::Duration run{};    // the last attempt
@@ -30,6 +30,8 @@ struct TaskResult {
   // Tokens of attempts that failed after the provider had counted them; not part of
   // completion.usage.
   Usage wasted{};
+  bool hedged = false;               // a second attempt was made beside a slow one
+  std::optional<double> cost_usd{};  // of all its calls; absent in records of earlier versions
   friend bool operator==(const TaskResult&, const TaskResult&) = default;
 };
 
@@ -69,9 +71,10 @@ struct Record {
 };
 
 // ------------------------------------------------------------------------------------------------
-// Events: what happens to a job's attempts. Every one names its attempt; one that is not the task's
-// current attempt is stale: counted and dropped. So is an outcome before its dispatch, and
-// everything after the job's end.
+// Events: what happens to a job's attempts. Every one names its attempt; one that is neither the
+// task's current attempt nor its hedge is stale: counted and dropped. So is an outcome before its
+// dispatch, and everything after the job's end. The outcome of an attempt that was cancelled while
+// the job goes on is taken for its tokens only.
 
 // The scheduler gave the queued attempt to a worker.
 struct AttemptDispatched {
@@ -79,8 +82,8 @@ struct AttemptDispatched {
   std::string worker{};
 };
 // A worker holds this attempt from before a reconnect or restart, and its input is the task's.
-// Takes the place of the queued attempt. Dropped as stale when the task has ended, when another
-// attempt is running, and when this attempt's own failure was taken already (being lost with its
+// Takes the place of the queued attempt, the first of several the place of all. Dropped as stale
+// when the task has ended, when another attempt is running, and when this attempt's own failure was taken already (being lost with its
 // worker does not count as that).
 struct AttemptAdopted {
   AttemptRef ref{};  // possibly of an earlier epoch
@@ -99,22 +102,39 @@ struct AttemptFailed {
   std::optional<absl::Duration> retry_after{};
   Usage usage{};  // counted by the provider all the same
 };
+// The running attempt `ref` is slow: a second one is to be tried beside it. Dropped as stale when
+// it is not the task's current one or has a hedge, and when the job's budget does not hold another
+// call.
+struct HedgeRequested {
+  AttemptRef ref{};
+};
+// No call of the queued attempt's model will be made until `until`. A task that has a further model
+// moves on to it if that is long; else nothing changes. A queued hedge is given up.
+struct ModelClosed {
+  AttemptRef ref{};
+  absl::Time until{};
+};
 // Somebody wants the job to end.
 struct CancelRequested {
   std::string reason{};
 };
 
 using Event = std::variant<AttemptDispatched, AttemptAdopted, AttemptSucceeded, AttemptFailed,
-                           CancelRequested>;
+                           HedgeRequested, ModelClosed, CancelRequested>;
 
 // ------------------------------------------------------------------------------------------------
 // Commands: what the runtime is to do, in order.
 
-// Ready to run: give it to a worker when the scheduler says so.
+// Ready to run: give it to a worker when the scheduler says so. After a refusal it is ready at once:
+// the scheduler knows when the model takes calls again.
 struct EnqueueAttempt {
   AttemptRef ref{};
   std::string model{};
   uint32_t stages_left = 0;  // this one included: nearly finished jobs go first
+  // An earlier attempt of the task failed for another reason than a refusal or a lost worker: it
+  // counts against the cluster's retries. Never set on a hedge.
+  bool retry = false;
+  bool hedge = false;  // beside the task's running attempt
 };
 // Not wanted any more and not dispatched: take it out of the queue.
 struct DequeueAttempt {

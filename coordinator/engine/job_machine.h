@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,8 +10,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "coordinator/engine/events.h"
+#include "coordinator/engine/job_budget.h"
 #include "coordinator/engine/job_task.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/prompt.h"
@@ -34,8 +37,8 @@ namespace moa {
 //   machine.Advance(now, &commands);          // when NextDeadline() has come
 //
 // Owner: the runtime. Externally synchronised (the coordinator's loop). Invariants: stages run one
-// after another; a task has at most one current attempt; a record is emitted once and in sequence;
-// after JobEnded nothing is queued, running or emitted.
+// after another; a task has at most one current attempt and, beside a running one, one hedge; a
+// record is emitted once and in sequence; after JobEnded nothing is queued, running or emitted.
 class JobMachine {
  public:
   using Options = JobOptions;
@@ -56,11 +59,11 @@ class JobMachine {
   // REQUIRES: Resume was called. Stale events change nothing but stale_events().
   void Apply(const Event& event, absl::Time now, Commands* commands);
 
-  // When Advance has work to do next (the deadline, a retry), or InfiniteFuture.
+  // When Advance has work to do next (a deadline, a retry, the end of a grace), or InfiniteFuture.
   absl::Time NextDeadline() const;
   void Advance(absl::Time now, Commands* commands);
 
-  // What the current attempt of `task` is to send. REQUIRES: the job was resumed and has not ended,
+  // What the attempts of `task` are to send. REQUIRES: the job was resumed and has not ended,
   // and the task's stage is the running one.
   CallInput Input(uint32_t task) const;
 
@@ -76,9 +79,15 @@ class JobMachine {
   uint64_t seed() const { return seed_; }
   uint64_t last_sequence() const { return last_sequence_; }
   // Stages started or passed over so far; the running one is the last of them. When no agent of one
-  // answered, all before the aggregator's are passed over: their tasks stay SKIPPED.
+  // answered, and when the time or the budget holds no more of them, all before the aggregator's
+  // are passed over: their tasks stay SKIPPED.
   uint32_t stages_started() const { return stages_started_; }
   const Task& task(uint32_t index) const { return tasks_[index]; }
+  // Whether the attempt is one of those that are to run now. After AttemptDispatched: whether the
+  // call is still to be made; time may have passed meanwhile and have ended the job or the stage.
+  bool Runs(const AttemptRef& ref) const;
+  // The model that `task` asks now, or that it asked last.
+  const std::string& model(uint32_t task) const;
   JobUsage usage() const;  // so far
   absl::Duration critical_path() const { return critical_path_; }
   uint64_t stale_events() const { return stale_events_; }
@@ -89,28 +98,52 @@ class JobMachine {
  private:
   using Happening = decltype(Record::what);
 
-  // Each returns false when the event is stale.
+  // Each returns false when the event is stale (job_machine.cc).
   bool On(const AttemptDispatched& event, Commands* commands);
   bool On(const AttemptAdopted& event, Commands* commands);
   bool On(const AttemptSucceeded& event, Commands* commands);
   bool On(const AttemptFailed& event, Commands* commands);
+  bool On(const HedgeRequested& event, Commands* commands);
+  bool On(const ModelClosed& event, Commands* commands);
   bool On(const CancelRequested& event, Commands* commands);
+  bool TakeClosed(const AttemptRef& ref, const Usage& usage);
 
-  Task* Current(const AttemptRef& ref, TaskState state);
+  // Tasks and their attempts (job_attempts.cc).
+  AttemptRef NewAttempt(uint32_t task);
   void Enqueue(uint32_t task, Commands* commands);
+  void EnqueueAgain(uint32_t task, Commands* commands);
   void WaitForRetry(uint32_t task, absl::Duration delay);
+  bool DropFailed(Task& task, const AttemptFailed& event);
+  void GoOnAfter(uint32_t task, const AttemptFailed& event, Commands* commands);
+  bool MoveOn(uint32_t task, bool larger_context, Commands* commands);
+  void KeepOnly(Task& task, const AttemptRef& winner, Commands* commands);
+  void CloseAttempts(Task& task, Commands* commands);
+  void Close(const AttemptRef& ref, bool running, const Spend& reserved, Commands* commands);
   void Fail(uint32_t task, Error error, Commands* commands);
   void Finish(uint32_t task, TaskResult result, Commands* commands);
+  void Conclude(uint32_t task, TaskResult result, Commands* commands);
+  Spend Committed() const;
+  Spend AggregatorReserve();
+
+  // Stages and the job's end (job_stages.cc).
   void Settle(Commands* commands);
   void StartStage(uint32_t stage, Commands* commands);
-  void PrepareInputs();
+  void StartTasks(Commands* commands);
+  std::string WhyLeftOut(uint32_t stage);
+  void PrepareInputs(uint32_t stage, std::optional<uint32_t> answers_of);
+  const Quorum* RunningQuorum() const;
+  void WatchQuorum();
+  absl::Time CutAt() const;
+  void CutStragglers(Commands* commands);
+  void MeetLimits(Commands* commands);
   void EndByAggregator(Commands* commands);
   void EndByDeadline(Commands* commands);
   void EndByFatalError(uint32_t task, Commands* commands);
   void End(JobState state, Error error, Commands* commands);
 
   uint32_t running_stage() const { return stages_started_ - 1; }
-  double Cost(uint32_t task, const Usage& usage) const;
+  uint32_t aggregator_stage() const { return static_cast<uint32_t>(plan_->stages.size()) - 1; }
+  double Cost(absl::string_view model, const Usage& usage) const;
   // The fold of the records, the same for live and replayed ones (job_records.cc).
   void Append(Happening what, Commands* commands);
   absl::Status CheckFits(const Record& record) const;
@@ -135,7 +168,8 @@ class JobMachine {
   uint64_t seed_ = 0;
   uint64_t last_sequence_ = 0;
   uint32_t stages_started_ = 0;
-  StageProgress progress_;  // of the running stage
+  std::optional<uint32_t> answers_of_;  // the stage whose answers the running one gets
+  StageProgress progress_;              // of the running stage
   absl::Duration critical_path_;
   JobUsage finished_usage_;  // of finished tasks
 
@@ -145,6 +179,11 @@ class JobMachine {
   uint64_t stale_events_ = 0;
   std::set<std::pair<absl::Time, uint32_t>> waiting_;  // tasks that wait for a retry
   StageInputs inputs_;                                 // of the running stage
+  absl::Time quorum_at_ = absl::InfiniteFuture();      // when the quorum's grace is over
+  std::map<AttemptRef, Spend> closing_;  // cancelled while running, with what they may use
+  JobUsage closed_usage_;                // of those that have reported
+  JobBudget budget_;
+  Spend unknown_;  // at most used by attempts that did not say; only in a job with a budget
 };
 
 }  // namespace moa

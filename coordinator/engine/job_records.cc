@@ -16,8 +16,9 @@ absl::Status DoesNotFit(const JobId& id, const Record& record, absl::string_view
       absl::StrCat("job ", id.value(), ": record ", record.sequence, " does not fit: ", why));
 }
 
-bool IsFinished(TaskState state) {
-  return state == TaskState::kSucceeded || state == TaskState::kFailed;
+// The states in which a record may say that a task finished.
+bool IsFinal(TaskState state) {
+  return state != TaskState::kQueued && state != TaskState::kRunning;
 }
 
 }  // namespace
@@ -45,11 +46,11 @@ absl::Status JobMachine::CheckFits(const Record& record) const {
     return DoesNotFit(id_, record, "a job's first record, and only that, says accepted");
   }
   if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
-    const auto aggregator = static_cast<uint32_t>(plan_->stages.size()) - 1;
     const bool next = started->stage == stages_started_;
     const bool passed_over =
-        stages_started_ > 0 && progress_.survivors == 0 && started->stage == aggregator;
-    if (started->stage > aggregator || progress_.unfinished > 0 || (!next && !passed_over)) {
+        started->stage == aggregator_stage() && stages_started_ <= aggregator_stage();
+    if (started->stage > aggregator_stage() || progress_.unfinished > 0 ||
+        (!next && !passed_over)) {
       return DoesNotFit(id_, record, absl::StrCat("stage ", started->stage, " is not the next"));
     }
   }
@@ -59,14 +60,15 @@ absl::Status JobMachine::CheckFits(const Record& record) const {
         plan_->tasks[task].stage != running_stage()) {
       return DoesNotFit(id_, record, absl::StrCat("task ", task, " is not in the running stage"));
     }
-    if (IsFinished(tasks_[task].state) || !IsFinished(finished->result.state)) {
+    if (tasks_[task].finished || !IsFinal(finished->result.state)) {
       return DoesNotFit(id_, record, absl::StrCat("task ", task, " cannot finish (again)"));
     }
   }
   if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
     const bool again = !degradations_.empty() && degradations_.back().stage == degraded->stage;
-    if (stages_started_ == 0 || degraded->stage != running_stage() || again ||
-        progress_.unfinished > 0) {
+    // Before the first: all layers are left out.
+    const uint32_t stage = stages_started_ == 0 ? 0 : running_stage();
+    if (degraded->stage != stage || again || progress_.unfinished > 0) {
       return DoesNotFit(id_, record, "no stage just lost agents");
     }
   }
@@ -84,6 +86,7 @@ void JobMachine::Fold(const Record& record) {
     accepted_at_ = record.time;
     deadline_ = accepted_at_ + plan_->deadline;
   } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
+    if (stages_started_ > 0) answers_of_ = running_stage();
     stages_started_ = started->stage + 1;
     const Stage& stage = plan_->stages[started->stage];
     progress_ = {.unfinished = stage.task_count};
@@ -104,25 +107,31 @@ void JobMachine::Fold(const Record& record) {
 void JobMachine::FoldTask(const TaskResult& result) {
   Task& task = tasks_[result.task];
   task.state = result.state;
+  task.finished = true;
   task.result = result;
   task.attempts = result.attempts;
   task.wasted = result.wasted;
   task.worker = result.worker;
+  task.hedged = result.hedged;
   task.current = AttemptRef();
+  task.hedge = TaskHedge();
   task.retry_at = absl::InfiniteFuture();
   --progress_.unfinished;
   if (result.attempts > 0 && state_ == JobState::kQueued) state_ = JobState::kRunning;
   finished_usage_.upstream_calls += result.attempts;
   finished_usage_.tokens += result.wasted;
-  finished_usage_.cost_usd += Cost(result.task, result.wasted);
-  if (result.state == TaskState::kFailed) {
-    ++progress_.failed;
-    if (IsFatalToJob(result.error.code) && !fatal_task_.has_value()) fatal_task_ = result.task;
+  finished_usage_.cost_usd +=
+      result.cost_usd.has_value()
+          ? *result.cost_usd
+          : Cost(result.model, result.wasted) + Cost(result.model, result.completion.usage);
+  if (result.state != TaskState::kSucceeded) {
+    ++progress_.lost;
+    const bool fatal = result.state == TaskState::kFailed && IsFatalToJob(result.error.code);
+    if (fatal && !fatal_task_.has_value()) fatal_task_ = result.task;
     return;
   }
   ++progress_.survivors;
   finished_usage_.tokens += result.completion.usage;
-  finished_usage_.cost_usd += Cost(result.task, result.completion.usage);
   if (result.run > progress_.longest) {
     critical_path_ += result.run - progress_.longest;
     progress_.longest = result.run;
@@ -133,19 +142,23 @@ void JobMachine::FoldEnd(const JobEnded& ended) {
   state_ = ended.state;
   end_ = ended;
   waiting_.clear();
+  closing_.clear();
   inputs_.Clear();
   if (stages_started_ == 0) return;
   const Stage& stage = plan_->stages[running_stage()];
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     Task& task = tasks_[i];
-    if (IsFinished(task.state)) continue;
+    if (task.finished) continue;
+    task.result.model = model(i);
     task.state = TaskState::kCancelled;
     task.current = AttemptRef();
+    task.hedge = TaskHedge();
     task.retry_at = absl::InfiniteFuture();
     task.result.state = TaskState::kCancelled;
     task.result.attempts = task.attempts;
     task.result.wasted = task.wasted;
     task.result.worker = task.worker;
+    task.result.hedged = task.hedged;
   }
   progress_.unfinished = 0;
 }
@@ -153,21 +166,22 @@ void JobMachine::FoldEnd(const JobEnded& ended) {
 JobUsage JobMachine::usage() const {
   if (end_.has_value()) return end_->usage;
   JobUsage sum = finished_usage_;
+  sum.tokens += closed_usage_.tokens;
+  sum.cost_usd += closed_usage_.cost_usd;
   if (progress_.unfinished == 0) return sum;
   const Stage& stage = plan_->stages[running_stage()];
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const Task& task = tasks_[i];
-    if (IsFinished(task.state)) continue;
+    if (task.finished) continue;
     sum.upstream_calls += task.attempts;
     sum.tokens += task.wasted;
-    sum.cost_usd += Cost(i, task.wasted);
+    sum.cost_usd += task.wasted_cost_usd;
   }
   return sum;
 }
 
-double JobMachine::Cost(uint32_t task, const Usage& usage) const {
-  if (options_.models == nullptr) return 0;
-  return options_.models->CostUsd(plan_->tasks[task].agent->model, usage);
+double JobMachine::Cost(absl::string_view model, const Usage& usage) const {
+  return options_.models == nullptr ? 0 : options_.models->CostUsd(model, usage);
 }
 
 void JobMachine::CheckInvariants() const {
@@ -183,19 +197,28 @@ void JobMachine::CheckInvariants() const {
     }
     // An earlier stage's tasks have all finished or were passed over; a later stage's have not
     // begun.
-    if (stage >= stages_started_) MOA_CHECK(task.state == TaskState::kSkipped);
-    if (task.state == TaskState::kCancelled) MOA_CHECK(ended());
+    if (stage >= stages_started_) MOA_CHECK(task.state == TaskState::kSkipped && !task.finished);
+    if (task.state == TaskState::kCancelled) MOA_CHECK(ended() || task.finished);
     const bool has_attempt = task.current.attempt != 0;
     MOA_CHECK(!has_attempt || (open && task.current.job == id_ && task.current.task == i &&
                                task.current.attempt <= task.last_attempt));
     if (task.state == TaskState::kRunning) MOA_CHECK(has_attempt);
+    const TaskHedge& hedge = task.hedge;
+    if (hedge.ref.attempt != 0) {
+      MOA_CHECK(task.state == TaskState::kRunning && hedge.ref != task.current);
+      MOA_CHECK(hedge.ref.job == id_ && hedge.ref.task == i &&
+                hedge.ref.attempt <= task.last_attempt && closing_.count(hedge.ref) == 0);
+    }
+    if (has_attempt) MOA_CHECK(closing_.count(task.current) == 0);
     if (waiting_.count({task.retry_at, i}) > 0) {
       MOA_CHECK(task.state == TaskState::kQueued && !has_attempt);
       ++waiting;
     } else if (resumed_ && task.state == TaskState::kQueued) {
       MOA_CHECK(has_attempt);
     }
-    if (IsFinished(task.state)) MOA_CHECK(task.result.state == task.state && task.result.task == i);
+    if (task.finished) {
+      MOA_CHECK(!open && task.result.state == task.state && task.result.task == i);
+    }
   }
   MOA_CHECK(unfinished == progress_.unfinished);
   MOA_CHECK(waiting == waiting_.size());

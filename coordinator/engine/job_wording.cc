@@ -1,7 +1,9 @@
 #include "coordinator/engine/job_wording.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -19,6 +21,32 @@ std::string ShortError(const Error& error) {
                       message.size() < error.message.size() ? "…" : "");
 }
 
+// Why a task has no answer.
+std::string ShortReason(const TaskResult& result) {
+  switch (result.state) {
+    case TaskState::kCancelled:
+      return result.error.message;
+    case TaskState::kSkipped:
+      return absl::StrCat("left out: ", result.error.message);
+    default:
+      return ShortError(result.error);
+  }
+}
+
+// The first few of several names or sentences, and how many more there are.
+struct NameList {
+  size_t count = 0;
+  std::string text{};
+  absl::string_view between = "; ";
+  void Add(const std::string& name) {
+    if (++count <= kNamedMax) absl::StrAppend(&text, count == 1 ? "" : between, name);
+  }
+  std::string Take() {
+    if (count > kNamedMax) absl::StrAppend(&text, between, "and ", count - kNamedMax, " more");
+    return std::move(text);
+  }
+};
+
 }  // namespace
 
 std::string Presentable(std::string message) {
@@ -35,36 +63,55 @@ std::string StageName(const Plan& plan, uint32_t stage) {
   return absl::StrCat("layer ", planned.layer, ", round ", planned.round);
 }
 
-std::string TaskName(const Plan& plan, uint32_t task) {
-  const PlannedTask& planned = plan.tasks[task];
+std::string TaskName(const JobMachine& job, uint32_t task) {
+  const PlannedTask& planned = job.plan().tasks[task];
   const Agent& agent = *planned.agent;
-  if (agent.samples <= 1) return absl::StrCat(agent.name, " (", agent.model, ")");
+  if (agent.samples <= 1) return absl::StrCat(agent.name, " (", job.model(task), ")");
   return absl::StrCat(agent.name, ", sample ", planned.sample + 1, " of ", agent.samples, " (",
-                      agent.model, ")");
+                      job.model(task), ")");
 }
 
-std::string DegradedReason(const JobMachine& job) {
+std::string DegradedReason(const JobMachine& job, const std::string& left_out) {
   const Plan& plan = job.plan();
+  if (job.stages_started() == 0) {
+    return Presentable(absl::StrCat("all layers were left out: ", left_out));
+  }
   const uint32_t index = job.stages_started() - 1;
   const Stage& stage = plan.stages[index];
-  uint32_t failed = 0;
-  std::string errors;
+  std::vector<std::pair<std::string, NameList>> lost;  // by reason
+  uint32_t lost_count = 0;
+  NameList answered{.between = ", "};
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const JobMachine::Task& task = job.task(i);
-    if (task.state != TaskState::kFailed) continue;
-    if (++failed > kNamedMax) continue;
-    absl::StrAppend(&errors, failed == 1 ? "" : "; ", TaskName(plan, i), ": ",
-                    ShortError(task.result.error));
+    if (task.state == TaskState::kSucceeded) {
+      answered.Add(TaskName(job, i));
+      continue;
+    }
+    ++lost_count;
+    const std::string reason = ShortReason(task.result);
+    const auto same = std::find_if(lost.begin(), lost.end(),
+                                   [&](const auto& entry) { return entry.first == reason; });
+    NameList& names = same == lost.end()
+                          ? lost.emplace_back(reason, NameList{.between = ", "}).second
+                          : same->second;
+    names.Add(TaskName(job, i));
   }
-  if (failed > kNamedMax) absl::StrAppend(&errors, "; and ", failed - kNamedMax, " more");
-  if (failed == stage.task_count) {
-    return Presentable(absl::StrCat(StageName(plan, index),
-                                    ": no agent answered, so the aggregator "
-                                    "answers alone: ",
-                                    errors));
+  NameList losses;
+  for (auto& [reason, names] : lost) losses.Add(absl::StrCat(names.Take(), ": ", reason));
+  std::string text = absl::StrCat(StageName(plan, index), ": ");
+  if (answered.count == 0) {
+    absl::StrAppend(&text, "no agent answered, so the aggregator answers alone: ", losses.Take());
+    return Presentable(std::move(text));
   }
-  return Presentable(absl::StrCat(StageName(plan, index), ": ", failed, " of ", stage.task_count,
-                                  " answers lost: ", errors));
+  if (lost_count > 0) {
+    absl::StrAppend(&text, lost_count, " of ", stage.task_count, " answers lost: ", losses.Take(),
+                    "; answered: ", answered.Take());
+  }
+  if (!left_out.empty()) {
+    absl::StrAppend(&text, lost_count > 0 ? "; " : "",
+                    "the layers after it were left out: ", left_out);
+  }
+  return Presentable(std::move(text));
 }
 
 std::string DeadlineMessage(const JobMachine& job) {
@@ -73,20 +120,16 @@ std::string DeadlineMessage(const JobMachine& job) {
   const Stage& stage = plan.stages[index];
   uint32_t counts[6] = {};
   uint32_t waiting = 0;
-  size_t named = 0;
-  std::string open;
+  NameList open;
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const JobMachine::Task& task = job.task(i);
     ++counts[static_cast<size_t>(task.state)];
     if (task.state != TaskState::kQueued && task.state != TaskState::kRunning) continue;
     if (task.current.attempt == 0) ++waiting;
-    if (++named > kNamedMax) continue;
-    absl::StrAppend(&open, named == 1 ? "" : "; ", TaskName(plan, i));
-    if (task.last_error.code != ErrorCode::kUnspecified) {
-      absl::StrAppend(&open, " after ", ShortError(task.last_error));
-    }
+    const bool tried = task.last_error.code != ErrorCode::kUnspecified;
+    open.Add(absl::StrCat(TaskName(job, i), tried ? " after " : "",
+                          tried ? ShortError(task.last_error) : ""));
   }
-  if (named > kNamedMax) absl::StrAppend(&open, "; and ", named - kNamedMax, " more");
   const auto count = [&](TaskState state) { return counts[static_cast<size_t>(state)]; };
   return Presentable(
       absl::StrCat("the deadline of ", absl::FormatDuration(plan.deadline), " passed in ",
@@ -94,7 +137,7 @@ std::string DeadlineMessage(const JobMachine& job) {
                    "): ", count(TaskState::kSucceeded), " of ", stage.task_count, " answered, ",
                    count(TaskState::kFailed), " failed, ", count(TaskState::kRunning), " running, ",
                    count(TaskState::kQueued) - waiting, " queued, ", waiting,
-                   " waiting for a retry", open.empty() ? "" : "; unfinished: ", open));
+                   " waiting for a retry", open.count == 0 ? "" : "; unfinished: ", open.Take()));
 }
 
 std::string NoContentMessage(const std::string& finish_reason) {

@@ -19,11 +19,13 @@ std::string Presentable(std::string message);
 // "layer 2, round 1" or "the aggregator".
 std::string StageName(const Plan& plan, uint32_t stage);
 
-// `planner, sample 2 of 3 (gpt-oss-120b)`
-std::string TaskName(const Plan& plan, uint32_t task);
+// `planner, sample 2 of 3 (gpt-oss-120b)`, with the model that it asks or asked last.
+std::string TaskName(const JobMachine& job, uint32_t task);
 
-// Why the running stage of `job` goes on short: how many were lost, and the first few errors.
-std::string DegradedReason(const JobMachine& job);
+// Why the job goes on short: how many of the running stage's answers were lost and to what, the
+// first few of them, and who answered; and `left_out`, when it is not empty, as the reason why the
+// layers after it (or all, before the first) are left out.
+std::string DegradedReason(const JobMachine& job, const std::string& left_out);
 
 // What the running stage of `job` was doing when the deadline passed.
 std::string DeadlineMessage(const JobMachine& job);

@@ -7,10 +7,6 @@
 namespace moa {
 namespace {
 
-// What an agent gets that does not say: enough for a reference, little enough to fit a small rate
-// limit.
-constexpr uint32_t kCompletionTokensDefault = 2048;
-
 void NormalizeAgent(Agent* agent) {
   if (agent->samples == 0) agent->samples = 1;
   if (!agent->max_completion_tokens.has_value()) {

@@ -72,6 +72,10 @@ struct Plan {
   uint32_t aggregator_task() const { return static_cast<uint32_t>(tasks.size()) - 1; }
 };
 
+// What an agent gets that does not name max_completion_tokens: enough for a reference, little enough
+// to fit a small rate limit.
+inline constexpr uint32_t kCompletionTokensDefault = 2048;
+
 // Every mistake in `spec`, in the order of its fields; empty when it is sound. Does not look at the
 // clock or at workers. Models count as known when `models` has them.
 std::vector<Violation> Validate(const JobSpec& spec, const ModelTable& models,

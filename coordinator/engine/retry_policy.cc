@@ -34,17 +34,14 @@ RetryDecision DecideRetry(const RetryPolicy& policy, const FailedAttempt& failed
   if (failed.code == ErrorCode::kWorkerLost) {
     return {.retry = failed.worker_losses <= policy.worker_losses_max, .delay = {}};
   }
-  const bool refusal = IsRefusal(failed.code);
-  const bool busy = failed.code == ErrorCode::kQueueExceeded;
-  if (!failed.retryable && !busy) return {};
-  if (refusal ? failed.refusals > policy.refusals_max : failed.attempts >= policy.attempts_max) {
-    return {};
+  if (IsRefusal(failed.code)) {
+    return {.retry = failed.refusals <= policy.refusals_max, .delay = {}};
   }
+  if (!failed.retryable || failed.attempts >= policy.attempts_max) return {};
   if (Believable(policy, failed.retry_after)) {
     return {.retry = true, .delay = *failed.retry_after};
   }
-  if (!failed.retryable) return {.retry = true, .delay = policy.backoff_max};
-  const uint32_t made = std::max(refusal ? failed.refusals : failed.attempts, uint32_t{1});
+  const uint32_t made = std::max(failed.attempts, uint32_t{1});
   return {.retry = true, .delay = Backoff(policy, made - 1, random)};
 }
 

@@ -10,13 +10,15 @@ namespace moa {
 
 // When a failed attempt is made again. The rules are those of the provider's official clients
 // (CEREBRAS_API section 1): two retries, the provider's own delay where it gives one, else
-// min(0.5 s · 2^n, 8 s) less up to a quarter, n being the retries already made.
+// min(0.5 s · 2^n, 8 s) less up to a quarter, n being the retries already made. Refusals are no
+// failures of the task: it queues again at once, and the scheduler holds it until the model takes
+// calls again.
 struct RetryPolicy {
   uint32_t attempts_max =
       3;  // upstream calls for a task, first one included; prevents a retry storm
   // A refusal before processing (rate limit, busy provider) costs nothing and so uses up no
-  // attempt, but only so often; prevents a task that waits for ever on a limit that never opens.
-  uint32_t refusals_max = 20;
+  // attempt: the deadline bounds them. Prevents a defect elsewhere from making calls without end.
+  uint32_t refusals_max = 1000;
   // A lost worker is not the task's fault and uses up no attempt either; prevents a task that takes
   // every worker down with it.
   uint32_t worker_losses_max = 8;
@@ -47,10 +49,9 @@ bool IsRefusal(ErrorCode code);
 // the job ends at once instead of trying its other agents.
 bool IsFatalToJob(ErrorCode code);
 
-// `random` is uniform over all 64-bit values. A lost worker (kWorkerLost) is retried at once. A
-// busy provider (kQueueExceeded) is asked again even if it said not to (`retryable` false), but
-// only after backoff_max: its clients give up there, and a job of many calls would then rarely end
-// well on a busy day.
+// `random` is uniform over all 64-bit values. A lost worker (kWorkerLost) is retried at once. So is
+// a refusal, even if the provider said not to (`retryable` false): its clients give up there, and a
+// job of many calls would then rarely end well on a busy day.
 RetryDecision DecideRetry(const RetryPolicy& policy, const FailedAttempt& failed, uint64_t random);
 
 }  // namespace moa

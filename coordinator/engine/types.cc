@@ -50,6 +50,8 @@ absl::string_view ErrorCodeName(ErrorCode code) {
       return "CANCELLED";
     case ErrorCode::kInternal:
       return "INTERNAL";
+    case ErrorCode::kBudgetExceeded:
+      return "BUDGET_EXCEEDED";
   }
   return "UNSPECIFIED";
 }

@@ -63,12 +63,20 @@ struct Agent {
   std::string reasoning_effort{};
   std::optional<double> frequency_penalty{};
   std::optional<double> presence_penalty{};
+  std::vector<std::string> fallback_models{};
   friend bool operator==(const Agent&, const Agent&) = default;
+};
+
+struct Quorum {
+  uint32_t min = 0;
+  absl::Duration grace{};
+  friend bool operator==(const Quorum&, const Quorum&) = default;
 };
 
 struct Layer {
   std::vector<Agent> agents{};
   uint32_t cycles = 0;
+  std::optional<Quorum> quorum{};
   friend bool operator==(const Layer&, const Layer&) = default;
 };
 
@@ -76,6 +84,13 @@ struct MoaSpec {
   std::vector<Layer> layers{};
   Agent aggregator{};
   friend bool operator==(const MoaSpec&, const MoaSpec&) = default;
+};
+
+struct Budget {
+  std::optional<uint64_t> max_total_tokens{};
+  std::optional<uint32_t> max_upstream_calls{};
+  std::optional<double> max_cost_usd{};
+  friend bool operator==(const Budget&, const Budget&) = default;
 };
 
 // A submitted job with its preset already expanded into `moa`.
@@ -89,6 +104,7 @@ struct JobSpec {
   std::optional<bool> parallel_tool_calls{};
   std::optional<absl::Duration> deadline{};
   std::optional<uint64_t> seed{};
+  Budget budget{};
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 
@@ -145,6 +161,7 @@ enum class ErrorCode {
   kDeadlineExceeded,
   kCancelled,
   kInternal,
+  kBudgetExceeded,
 };
 // As in the proto without its prefix: "QUOTA_EXCEEDED".
 absl::string_view ErrorCodeName(ErrorCode code);

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "coordinator/engine/fallback_policy.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/validation.h"
 
@@ -104,6 +105,22 @@ class MoaCheck {
       return;
     }
     tasks_ += tasks * cycles;
+    VisitQuorum(absl::StrCat(path, ".quorum"), layer, tasks);
+  }
+
+  void VisitQuorum(const std::string& path, const Layer& layer, uint64_t tasks) {
+    if (!layer.quorum.has_value()) return;
+    const auto [min, grace] = *layer.quorum;
+    if (min < 1 || min > tasks) {
+      violations_.Add(absl::StrCat(path, ".min"),
+                      absl::StrCat("is ", min, "; must be from 1 to ", tasks,
+                                   ", the answers of a round (agents times samples)"));
+    }
+    if (grace < absl::ZeroDuration() || grace > limits_.deadline_max) {
+      violations_.Add(absl::StrCat(path, ".grace"),
+                      absl::StrCat("is ", absl::FormatDuration(grace), "; must be from 0 to ",
+                                   absl::FormatDuration(limits_.deadline_max)));
+    }
   }
 
   void VisitName(const Agent& agent) {
@@ -119,7 +136,8 @@ class MoaCheck {
 
   void VisitAgent(const Agent& agent) {
     bytes_ += agent.name.size() + agent.model.size() + agent.system_prompt.size();
-    VisitModel(agent);
+    VisitModel(".model", agent.model, agent);
+    VisitFallbacks(agent);
     VisitRange(".temperature", agent.temperature, 0, 2);
     VisitRange(".top_p", agent.top_p, 0, 1);
     VisitRange(".frequency_penalty", agent.frequency_penalty, -2, 2);
@@ -144,21 +162,41 @@ class MoaCheck {
     }
   }
 
-  void VisitModel(const Agent& agent) {
-    const ModelInfo* info = models_.Find(agent.model);
-    if (agent.model.empty()) {
-      Add(".model", "is missing; name a model");
+  void VisitFallbacks(const Agent& agent) {
+    const auto& fallbacks = agent.fallback_models;
+    if (fallbacks.size() > kFallbackModelsMax) {
+      Add(".fallback_models", absl::StrCat("has ", fallbacks.size(), " models; at most ",
+                                           kFallbackModelsMax, " are allowed"));
+      return;
+    }
+    absl::flat_hash_set<absl::string_view> seen;
+    seen.insert(agent.model);
+    for (size_t i = 0; i < fallbacks.size(); ++i) {
+      const std::string field = absl::StrCat(".fallback_models[", i, "]");
+      bytes_ += fallbacks[i].size();
+      if (!fallbacks[i].empty() && !seen.insert(fallbacks[i]).second) {
+        Add(field, absl::StrCat("repeats ", Quoted(fallbacks[i]), "; each model is tried once"));
+      } else {
+        VisitModel(field, fallbacks[i], agent);
+      }
+    }
+  }
+
+  void VisitModel(absl::string_view field, const std::string& model, const Agent& agent) {
+    const ModelInfo* info = models_.Find(model);
+    if (model.empty()) {
+      Add(field, "is missing; name a model");
     } else if (info == nullptr) {
-      Add(".model", UnknownModel(agent.model));
+      Add(field, UnknownModel(model));
     }
     if (!agent.max_completion_tokens.has_value()) return;
     const uint32_t tokens = *agent.max_completion_tokens;
     const uint32_t tokens_max = info == nullptr ? 0 : info->max_completion_tokens;
-    if (tokens == 0) {
+    if (tokens == 0 && field == ".model") {
       Add(".max_completion_tokens", "is 0; must be at least 1 (leave it out for 2048)");
     } else if (tokens_max != 0 && tokens > tokens_max) {
       Add(".max_completion_tokens",
-          absl::StrCat("is ", tokens, "; ", agent.model, " gives at most ", tokens_max));
+          absl::StrCat("is ", tokens, "; ", model, " gives at most ", tokens_max));
     }
   }
 
@@ -237,6 +275,7 @@ std::vector<Violation> Validate(const JobSpec& spec, const ModelTable& models,
   moa.Visit(spec.moa);
   ValidateTools(spec, limits, &violations);
   ValidateDeadline(spec, limits, &violations);
+  ValidateBudget(spec, models, &violations);
   const uint64_t bytes = ConversationBytes(spec) + moa.bytes();
   if (bytes > limits.text_bytes_max) {
     violations.Add("",

@@ -37,6 +37,12 @@ void ValidateMessages(const std::vector<Message>& messages, const JobLimits& lim
 // Mistakes in the tools and the choice among them.
 void ValidateTools(const JobSpec& spec, const JobLimits& limits, Violations* violations);
 
+// Dearer jobs are nobody's intention.
+inline constexpr double kCostUsdMax = 1e6;
+
+// Mistakes in the budget, and one that certainly holds no call of the aggregator.
+void ValidateBudget(const JobSpec& spec, const ModelTable& models, Violations* violations);
+
 // Bytes of all texts in the conversation and the tools.
 uint64_t ConversationBytes(const JobSpec& spec);
 

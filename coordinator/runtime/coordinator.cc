@@ -214,6 +214,7 @@ void Coordinator::CheckDrained() {
 void Coordinator::AfterRound() {
   AdvanceTimers();
   if (!draining()) {
+    HearScheduler();
     for (const Assignment& assignment : scheduler_.Assign(Loop::Now())) Dispatch(assignment);
   }
   for (auto& [id, entry] : workers_) entry.link->Flush();

@@ -148,6 +148,11 @@ class Coordinator {
     bool paced = false;  // events wait for its turn in paced_
     absl::Time last_push = absl::InfinitePast();
   };
+  // A call that was told to end and has not said yet that it has.
+  struct CancelledCall {
+    absl::Time at;
+    bool lost_to_hedge = false;  // or a hedge that lost
+  };
   // Keeps what is enqueued from being dispatched before a time, to leave a worker that may still hold the
   // call the time to come back.
   struct Hold {
@@ -172,6 +177,9 @@ class Coordinator {
   void Observe(LiveJob& job, const Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void OnDurable(const JobId& id, uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void RemoveJob(const JobId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void NoteModel(LiveJob& job, uint32_t task, const std::string& model)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void HearScheduler() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // The attempt as the scheduler sees it, with the size of its call.
   ReadyAttempt MakeReady(LiveJob& job, const AttemptRef& ref, std::string model)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -188,6 +196,9 @@ class Coordinator {
   // Workers (coordinator_workers.cc)
   // The provider has counted the prompt of a call that is about to be taken as succeeded.
   void CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& usage)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // Counts what a call's end says about hedges and cancels. Before the event is applied.
+  void ObserveEnd(const EndedAttempt& ended, const AttemptRef& ref, const CallEnd& call)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   bool TakeHeld(const WorkerId& id, const HeldAttempt& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // Whether the attempt's result has been taken and is on its way to the disk.
@@ -231,6 +242,7 @@ class Coordinator {
   Scheduler scheduler_ ABSL_GUARDED_BY(loop_);
   TokenEstimator estimator_ ABSL_GUARDED_BY(loop_);
   absl::Time quotas_reported_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
+  absl::flat_hash_map<AttemptRef, CancelledCall> cancels_ ABSL_GUARDED_BY(loop_);
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
   absl::flat_hash_map<WatchId, WatchEntry> watches_ ABSL_GUARDED_BY(loop_);
   // Watches with events that wait for company, by when they stop waiting; those that have ended meanwhile too.

@@ -37,7 +37,10 @@ LiveJob* Coordinator::FindJob(const JobId& id) {
 LiveJob& Coordinator::AddJob(const JobId& id, std::shared_ptr<const Plan> plan) {
   auto job = std::make_unique<LiveJob>(
       id, std::move(plan),
-      JobMachine::Options{.epoch = options_.epoch, .retry = options_.retry, .models = &prices_});
+      JobMachine::Options{.epoch = options_.epoch,
+                          .retry = options_.retry,
+                          .models = &prices_,
+                          .estimator = &estimator_});
   const auto [it, inserted] = jobs_.emplace(id, std::move(job));
   MOA_CHECK(inserted);
   return *it->second;
@@ -127,6 +130,9 @@ void Coordinator::Execute(LiveJob& job, Commands commands, const Hold& hold) {
       const bool held = !hold.task || *hold.task == enqueue->ref.task;
       ReadyAttempt ready = MakeReady(job, enqueue->ref, std::move(enqueue->model));
       ready.stages_left = enqueue->stages_left;
+      if (enqueue->retry) ready.kind = AttemptKind::kRetry;
+      if (enqueue->hedge) ready.kind = AttemptKind::kHedge;
+      NoteModel(job, ready.ref.task, ready.model);
       if (held) ready.not_before = hold.until;
       scheduler_.Enqueue(std::move(ready));
     } else if (auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
@@ -134,7 +140,11 @@ void Coordinator::Execute(LiveJob& job, Commands commands, const Hold& hold) {
     } else if (auto* cancel = std::get_if<CancelAttempt>(&command)) {
       // The slot stays taken until the worker has confirmed.
       const WorkerId* worker = scheduler_.WorkerOf(cancel->ref);
-      if (worker != nullptr) LinkOf(*worker)->Cancel(cancel->ref);
+      if (worker == nullptr) continue;
+      LinkOf(*worker)->Cancel(cancel->ref);
+      const JobMachine::Task& task = job.machine.task(cancel->ref.task);
+      const bool lost = task.hedged && task.result.state == TaskState::kSucceeded;
+      cancels_.emplace(cancel->ref, CancelledCall{.at = Loop::Now(), .lost_to_hedge = lost});
     } else if (auto* append = std::get_if<AppendRecord>(&command)) {
       Append(job, std::move(append->record));
     }
@@ -233,6 +243,28 @@ void Coordinator::AdvanceTimers() {
   }
 }
 
+void Coordinator::NoteModel(LiveJob& job, uint32_t task, const std::string& model) {
+  const std::string& first = job.plan->tasks[task].agent->model;
+  const auto it = job.fallbacks.find(task);
+  const std::string& before = it == job.fallbacks.end() ? first : it->second;
+  if (before == model) return;
+  observer_.FellBack(before);
+  job.fallbacks[task] = model;
+}
+
+// What the scheduler has noticed by itself: calls that have become slow, models that are closed for long.
+void Coordinator::HearScheduler() {
+  const absl::Time now = Loop::Now();
+  for (const AttemptRef& ref : scheduler_.TakeSlow(now)) {
+    LiveJob* job = FindJob(ref.job);
+    if (job != nullptr) Apply(*job, HedgeRequested{.ref = ref}, {});
+  }
+  for (const auto& [ref, until] : scheduler_.TakeClosed(now)) {
+    LiveJob* job = FindJob(ref.job);
+    if (job != nullptr) Apply(*job, ModelClosed{.ref = ref, .until = until}, {});
+  }
+}
+
 ReadyAttempt Coordinator::MakeReady(LiveJob& job, const AttemptRef& ref, std::string model) {
   const PlannedTask& task = job.plan->tasks[ref.task];
   ReadyAttempt ready{.ref = ref,
@@ -254,10 +286,15 @@ void Coordinator::Dispatch(const Assignment& assignment) {
   WorkerEntry& worker = workers_.at(assignment.worker);
   MOA_CHECK(job != nullptr);
   const absl::Time now = Loop::Now();
-  observer_.AttemptQueued(now - job->machine.task(assignment.ref.task).ready_at);
+  const JobMachine::Task& task = job->machine.task(assignment.ref.task);
+  const bool hedge = task.hedge.ref == assignment.ref;
+  if (!hedge) observer_.AttemptQueued(now - task.ready_at);
+  if (hedge) observer_.Hedged(RuntimeObserver::HedgeOutcome::kSent);
+  if (task.retrying && !hedge) observer_.Retried();
   Apply(*job, AttemptDispatched{.ref = assignment.ref, .worker = worker.info.hello.name}, {});
-  if (job->machine.ended()) {
-    // Its deadline passed since the timers were looked at, or with an earlier assignment of this round.
+  if (!job->machine.Runs(assignment.ref)) {
+    // Its deadline, or its stage's, passed since the timers were looked at, or with an earlier assignment of
+    // this round.
     scheduler_.Finish(assignment.ref, {.kind = CallEnd::Kind::kDropped}, {}, 0, now);
     return;
   }
@@ -269,7 +306,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
                     .timeout = job->machine.accepted_at() + job->plan->deadline - now + kBackstop,
                     .stream = options_.stream_always || job->progress_watches > 0,
                     .stream_deltas = job->progress_watches > 0});
-  PublishStarted(*job, assignment.ref.task);
+  if (!hedge) PublishStarted(*job, assignment.ref.task);
 }
 
 }  // namespace moa

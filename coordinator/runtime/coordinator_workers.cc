@@ -110,6 +110,7 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
   workers_.erase(it);
   LogInfo("worker disconnected", {{"worker", name}, {"attempts_lost", lost.size()}});
   for (const AttemptRef& ref : lost) {
+    cancels_.erase(ref);
     LiveJob* job = FindJob(ref.job);
     if (job == nullptr) continue;
     Apply(*job,
@@ -118,13 +119,33 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
                                   .message = "the connection to worker " + name + " was lost"},
                         .retryable = true},
           {.until = Loop::Now() + options_.reconnect_grace, .task = ref.task});
-    observer_.AttemptEnded(job->plan->tasks[ref.task].agent->model, ErrorCode::kWorkerLost,
+    observer_.AttemptEnded(job->machine.model(ref.task), ErrorCode::kWorkerLost,
                            absl::ZeroDuration(), absl::ZeroDuration(), {});
+  }
+}
+
+void Coordinator::ObserveEnd(const EndedAttempt& ended, const AttemptRef& ref,
+                             const CallEnd& call) {
+  const bool succeeded = std::holds_alternative<AttemptSucceeded>(ended.event);
+  if (const auto it = cancels_.find(ref); it != cancels_.end()) {
+    observer_.CallCancelled(Loop::Now() - it->second.at);
+    if (it->second.lost_to_hedge) observer_.HedgeWasted(call.used.total);
+    cancels_.erase(it);
+  }
+  const LiveJob* job = FindJob(ref.job);
+  if (job == nullptr || !job->machine.Runs(ref)) return;
+  const TaskHedge& hedge = job->machine.task(ref.task).hedge;
+  if (!hedge.running) return;
+  const bool is_hedge = hedge.ref == ref;
+  if (is_hedge || succeeded) {
+    observer_.Hedged(is_hedge && succeeded ? RuntimeObserver::HedgeOutcome::kWon
+                                           : RuntimeObserver::HedgeOutcome::kLost);
   }
 }
 
 void Coordinator::CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& usage) {
   if (job.machine.ended() || job.machine.task(task).state != TaskState::kRunning) return;
+  if (job.plan->tasks[task].stage + 1 != job.machine.stages_started()) return;
   const CallInput input = job.machine.Input(task);
   const PromptSize size = job.sizer.Size(input, job.plan->spec);
   const uint64_t estimated = estimator_.Estimate(input.model, size);
@@ -142,7 +163,10 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   const WorkerId* where = scheduler_.WorkerOf(ref);
   if (link == nullptr || link != from) return;
   if (where == nullptr || *where != id) return link->Forget(ref);
-  scheduler_.Finish(ref, CallEndOf(ended, scheduler_.PromptTokensOf(ref), RandomSeed()),
+  const std::string model = scheduler_.ModelOf(ref);
+  const CallEnd call = CallEndOf(ended, scheduler_.PromptTokensOf(ref), RandomSeed());
+  ObserveEnd(ended, ref, call);
+  scheduler_.Finish(ref, call,
                     succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
                     succeeded != nullptr ? succeeded->completion.usage.completion_tokens : 0,
                     Loop::Now());
@@ -150,7 +174,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   if (job == nullptr) return link->Forget(ref);
   if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
   job->texts.erase(ref.task);
-  observer_.AttemptEnded(job->plan->tasks[ref.task].agent->model,
+  observer_.AttemptEnded(model,
                          failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
                          succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
                          succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),

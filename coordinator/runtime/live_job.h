@@ -47,6 +47,7 @@ struct LiveJob {
   std::vector<Unstored> unstored;  // in order
   std::vector<uint64_t> watches;
   uint32_t progress_watches = 0;
+  std::map<uint32_t, std::string> fallbacks;  // the model of each task that left its agent's first
   std::map<uint32_t, TaskText> texts;  // by task
   // Called with the machine once the terminal record is on disk.
   std::vector<absl::AnyInvocable<void(const JobMachine&)>> when_ended;

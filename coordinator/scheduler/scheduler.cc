@@ -327,6 +327,11 @@ const WorkerId* Scheduler::WorkerOf(const AttemptRef& ref) const {
   return it == running_.end() ? nullptr : &it->second.worker;
 }
 
+std::string Scheduler::ModelOf(const AttemptRef& ref) const {
+  const auto it = running_.find(ref);
+  return it == running_.end() ? std::string() : it->second.quota.model;
+}
+
 uint64_t Scheduler::PromptTokensOf(const AttemptRef& ref) const {
   const auto it = running_.find(ref);
   return it == running_.end() ? 0 : it->second.prompt_tokens;

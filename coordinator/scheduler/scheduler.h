@@ -74,7 +74,8 @@ class Scheduler {
   uint64_t slots_total() const;
   // Where a running attempt runs; null when it is not running.
   const WorkerId* WorkerOf(const AttemptRef& ref) const;
-  // What was estimated for a running attempt's prompt; 0 when it is not running.
+  // The model that a running attempt asks, and what was estimated for its prompt; "" and 0 when it is not running.
+  std::string ModelOf(const AttemptRef& ref) const;
   uint64_t PromptTokensOf(const AttemptRef& ref) const;
   uint32_t RunningOn(const WorkerId& worker) const;
   std::vector<QuotaView> Quotas(absl::Time now) const { return quotas_.Views(now); }

@@ -64,7 +64,7 @@ absl::Duration Time(const std::string& word) {
 }
 
 absl::StatusOr<ErrorCode> Code(absl::string_view name) {
-  for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::kBudgetExceeded); ++i) {
     if (ErrorCodeName(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
   }
   return absl::InvalidArgumentError(absl::StrCat("no error code ", name));
@@ -82,6 +82,12 @@ Agent AgentOf(const std::vector<std::string>& words, std::string name) {
   agent.samples = Number(Option(words, "samples", "1"));
   agent.system_prompt = Text(Option(words, "system"));
   if (const std::string seed = Option(words, "seed"); !seed.empty()) agent.seed = Number(seed);
+  if (const std::string max = Option(words, "max"); !max.empty()) {
+    agent.max_completion_tokens = Number(max);
+  }
+  if (const std::string next = Option(words, "fallback"); !next.empty()) {
+    agent.fallback_models.push_back(next);
+  }
   return agent;
 }
 
@@ -123,7 +129,8 @@ std::string Spelled(const Record& record) {
   if (result.wasted.total_tokens > 0) {
     absl::StrAppend(&text, " wasted=", result.wasted.total_tokens);
   }
-  if (result.state == TaskState::kFailed) {
+  if (result.hedged) absl::StrAppend(&text, " hedged");
+  if (result.state != TaskState::kSucceeded) {
     absl::StrAppend(&text, " ", Spelled(result.error));
   } else {
     absl::StrAppend(&text, " ", Quote(result.completion.content.view()));
@@ -174,7 +181,16 @@ absl::Status Script::Describe(const Words& words) {
   } else if (verb == "seed") {
     spec_.seed = Number(name);
   } else if (verb == "layer") {
-    spec_.moa.layers.push_back({.cycles = Number(Option(words, "cycles", "1"))});
+    Layer& layer = spec_.moa.layers.emplace_back();
+    layer.cycles = Number(Option(words, "cycles", "1"));
+    if (const std::string min = Option(words, "quorum"); !min.empty()) {
+      layer.quorum = Quorum{.min = Number(min), .grace = Time(Option(words, "grace", "0"))};
+    }
+  } else if (verb == "budget") {
+    const uint32_t tokens = Number(Option(words, "tokens"));
+    const uint32_t calls = Number(Option(words, "calls"));
+    if (tokens > 0) spec_.budget.max_total_tokens = tokens;
+    if (calls > 0) spec_.budget.max_upstream_calls = calls;
   } else if (verb == "agent" && !spec_.moa.layers.empty()) {
     spec_.moa.layers.back().agents.push_back(AgentOf(words, name));
   } else if (verb == "aggregator") {
@@ -213,6 +229,12 @@ absl::Status Script::Happen(const Words& words) {
     ShowState();
   } else if (!names_task) {
     return absl::InvalidArgumentError(absl::StrCat("no statement or no task: ", verb, " ", first));
+  } else if (verb == "dispatch" && !Option(words, "attempt").empty()) {
+    job_->Apply(AttemptDispatched{.ref = RefOf(words), .worker = "w2"});
+  } else if (verb == "hedge") {
+    job_->Hedge(task);
+  } else if (verb == "closed" && words.size() > 2) {
+    job_->Apply(ModelClosed{.ref = job_->ref(task), .until = job_->now() + Time(words[2])});
   } else if (verb == "dispatch") {
     for (size_t i = 1; i < words.size(); ++i) job_->Dispatch(Number(words[i]));
   } else if (verb == "succeed" && words.size() > 2) {
@@ -237,6 +259,16 @@ absl::Status Script::Happen(const Words& words) {
   return absl::OkStatus();
 }
 
+AttemptRef Script::RefOf(const Words& words) const {
+  AttemptRef ref = job_->ref(Number(words[1]));
+  const std::string attempt = Option(words, "attempt");
+  if (attempt.empty()) return ref;
+  return {.job = job_->machine().id(),
+          .task = Number(words[1]),
+          .attempt = Number(attempt),
+          .epoch = job_->epoch()};
+}
+
 absl::Status Script::Succeed(const Words& words) {
   Completion completion;
   completion.content = Text(words[2]);
@@ -245,16 +277,14 @@ absl::Status Script::Succeed(const Words& words) {
   if (const std::string call = Option(words, "call"); !call.empty()) {
     completion.tool_calls.push_back({.id = "c1", .name = call, .arguments = Text("{}")});
   }
-  job_->Apply(AttemptSucceeded{.ref = job_->ref(Number(words[1])),
-                               .completion = completion,
-                               .run = Time(Option(words, "run", "100ms"))});
+  job_->Apply(AttemptSucceeded{
+      .ref = RefOf(words), .completion = completion, .run = Time(Option(words, "run", "100ms"))});
   return absl::OkStatus();
 }
 
 absl::Status Script::Fail(const Words& words) {
   MOA_ASSIGN_OR_RETURN(const ErrorCode code, Code(words[2]));
-  AttemptFailed event{.ref = job_->ref(Number(words[1])),
-                      .error = {.code = code, .message = "as scripted"}};
+  AttemptFailed event{.ref = RefOf(words), .error = {.code = code, .message = "as scripted"}};
   for (const std::string& word : words) event.retryable |= word == "retryable";
   if (const std::string after = Option(words, "after"); !after.empty()) {
     event.retry_after = Time(after);
@@ -276,7 +306,8 @@ void Script::Show() {
   for (const Command& command : job_->last_commands()) {
     if (const auto* enqueue = std::get_if<EnqueueAttempt>(&command)) {
       Say(absl::StrCat("enqueue ", Spelled(enqueue->ref), " ", enqueue->model,
-                       " stages_left=", enqueue->stages_left));
+                       " stages_left=", enqueue->stages_left, enqueue->retry ? " retry" : "",
+                       enqueue->hedge ? " hedge" : ""));
     } else if (const auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
       Say(absl::StrCat("dequeue ", Spelled(dequeue->ref)));
     } else if (const auto* cancel = std::get_if<CancelAttempt>(&command)) {

@@ -16,11 +16,14 @@ namespace moa {
 //
 // The job, before `start`:
 //   prompt TEXT                     message ROLE TEXT                  deadline 30s        seed 7
-//   layer [cycles=N]                agent NAME [model=M] [samples=N] [seed=N] [system=TEXT]
-//   aggregator [model=M] [system=TEXT]                                 tool NAME
-// What happens, after it (TASK is an index in the plan):
-//   dispatch TASK… | all            succeed TASK TEXT [run=100ms] [finish=stop] [call=TOOL]
-//   fail TASK CODE [retryable] [after=2s] [tokens=N]
+//   layer [cycles=N] [quorum=N] [grace=500ms]                          budget [tokens=N] [calls=N]
+//   agent NAME [model=M] [fallback=M] [samples=N] [seed=N] [max=N] [system=TEXT]
+//   aggregator [model=M] [fallback=M] [max=N] [system=TEXT]            tool NAME
+// What happens, after it (TASK is an index in the plan; attempt=N names another than its current):
+//   dispatch TASK… | all            dispatch TASK attempt=N
+//   succeed TASK TEXT [run=100ms] [finish=stop] [call=TOOL] [attempt=N]
+//   fail TASK CODE [retryable] [after=2s] [tokens=N] [attempt=N]
+//   hedge TASK                      closed TASK 5s (the queued call's model, for so long)
 //   adopt TASK attempt=N epoch=N    stale TASK (a result of an attempt that never was)
 //   wait 2s                         cancel [TEXT]                      restart
 // What to look at:
@@ -38,6 +41,7 @@ class Script {
   absl::Status Run(const Words& words);
   absl::Status Describe(const Words& words);
   absl::Status Happen(const Words& words);
+  AttemptRef RefOf(const Words& words) const;
   absl::Status Succeed(const Words& words);
   absl::Status Fail(const Words& words);
   void Show();

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "tests/sim/job_shapes.h"
 #include "tests/sim/prompt_audit.h"
 
 namespace moa::sim {
@@ -38,11 +39,13 @@ void Auditor::Committed(const JobId& id, const DiskJob& job) {
   CheckSequence(id, job);
   const Record& record = job.records.back();
   if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
-    CheckResult(id, finished->result);
+    finished_.emplace(std::make_pair(id, finished->result.task), queue_.now());
+    CheckResult(id, job, finished->result);
   } else if (const auto* end = std::get_if<JobEnded>(&record.what)) {
     ended_.emplace(id, queue_.now());
     CheckEnd(id, job, *end);
     CheckSums(id, job, *end);
+    CheckDegraded(id, job);
   }
 }
 
@@ -64,8 +67,11 @@ void Auditor::CheckSequence(const JobId& id, const DiskJob& job) {
   }
 }
 
-void Auditor::CheckResult(const JobId& id, const TaskResult& result) {
+void Auditor::CheckResult(const JobId& id, const DiskJob& job, const TaskResult& result) {
   const std::string where = absl::StrCat("job ", id.value(), ", task ", result.task);
+  if (result.state == TaskState::kCancelled || result.state == TaskState::kSkipped) {
+    return CheckLeftOut(id, job, result);
+  }
   Require(result.attempts > 0, "a task that finished was tried", where);
   if (result.state != TaskState::kSucceeded) return;
   const uint64_t nonce = NonceOf(result.completion);
@@ -75,7 +81,65 @@ void Auditor::CheckResult(const JobId& id, const TaskResult& result) {
           "a result goes to the task that asked for it",
           absl::StrCat(where, " got that of ", Name(answer->second.ref)));
   Require(answer->second.completion == result.completion, "results are stored unchanged", where);
+  Require(answer->second.call->model == result.model, "a result names the model that answered",
+          where);
   Require(durable_results_.emplace(nonce, id).second, "no result is taken twice", where);
+}
+
+// A job may go on without a task only for a reason that its owner gave.
+void Auditor::CheckLeftOut(const JobId& id, const DiskJob& job, const TaskResult& result) {
+  const std::string where = absl::StrCat("job ", id.value(), ", task ", result.task);
+  Require(!result.error.message.empty(), "what is left out says why", where);
+  if (result.state == TaskState::kSkipped) {
+    return Require(job.spec.budget != Budget{} && result.attempts == 0,
+                   "only a budget leaves a task out", where);
+  }
+  const std::vector<AuditedTask> tasks = Unroll(job.spec);
+  const uint32_t stage = tasks[result.task].stage;
+  const uint32_t stages = tasks.back().stage;  // before the aggregator's
+  uint32_t answers = 0;
+  for (const Record& record : job.records) {
+    const auto* finished = std::get_if<TaskFinished>(&record.what);
+    answers += finished != nullptr && finished->result.state == TaskState::kSucceeded &&
+               tasks[finished->result.task].stage == stage;
+  }
+  uint32_t layer = 0;
+  for (uint32_t rounds = job.spec.moa.layers[0].cycles; rounds <= stage;) {
+    rounds += job.spec.moa.layers[++layer].cycles;
+  }
+  const std::optional<Quorum>& quorum = job.spec.moa.layers[layer].quorum;
+  const bool enough = quorum.has_value() && answers >= quorum->min;
+  bool late = false;
+  if (job.spec.deadline.has_value()) {
+    const double parts = answers > 0 ? stage + 1 : stages;
+    const absl::Duration share = *job.spec.deadline * (parts / (stages + 1.5));
+    late = job.records.back().time >= job.records.front().time + share - absl::Milliseconds(1);
+  }
+  Require(enough || late, "only a quorum or a stage's end cancels a straggler", where);
+}
+
+// A job that lost answers and went on has said so.
+void Auditor::CheckDegraded(const JobId& id, const DiskJob& job) {
+  const std::vector<AuditedTask> tasks = Unroll(job.spec);
+  std::set<uint32_t> lossy;
+  std::set<uint32_t> said;
+  uint32_t last = 0;
+  for (const Record& record : job.records) {
+    if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
+      const uint32_t stage = tasks[finished->result.task].stage;
+      if (finished->result.state != TaskState::kSucceeded) lossy.insert(stage);
+    } else if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
+      said.insert(degraded->stage);
+    } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
+      Require(started->stage == last || said.contains(last > 0 ? last - 1 : 0),
+              "layers are not left out in silence", absl::StrCat("job ", id.value()));
+      last = started->stage + 1;
+    }
+  }
+  for (const uint32_t stage : lossy) {
+    Require(stage + 1 >= last || said.contains(stage), "lost answers are not hushed up",
+            absl::StrCat("job ", id.value(), ", stage ", stage));
+  }
 }
 
 void Auditor::CheckEnd(const JobId& id, const DiskJob& job, const JobEnded& end) {
@@ -235,12 +299,20 @@ void Auditor::Disconnected(uint64_t stream) { streams_.erase(stream); }
 
 void Auditor::AttemptFailed(const AttemptRef& ref, uint64_t epoch, ErrorCode code) {
   Tries& tries = tries_[{epoch, ref.job, ref.task}];
+  // Hedges fail beside what they are for, and each model has its own attempts.
+  const auto job = disk_->jobs.find(ref.job);
+  if (job == disk_->jobs.end()) return;
+  const std::vector<AuditedTask> tasks = Unroll(job->second.spec);
+  const auto models = static_cast<uint32_t>(tasks[ref.task].agent->fallback_models.size()) + 1;
   if (code == ErrorCode::kWorkerLost) {
-    Require(++tries.losses <= limits_.worker_losses_max + 1, "losses have a limit", Name(ref));
+    Require(++tries.losses <= 2 * (limits_.worker_losses_max + 1), "losses have a limit",
+            Name(ref));
   } else if (code == ErrorCode::kQuotaExceeded || code == ErrorCode::kQueueExceeded) {
-    Require(++tries.refusals <= limits_.refusals_max + 1, "refusals have a limit", Name(ref));
+    Require(++tries.refusals <= 2 * models * (limits_.refusals_max + 1), "refusals have a limit",
+            Name(ref));
   } else {
-    Require(++tries.failures <= limits_.attempts_max, "attempts have a limit", Name(ref));
+    Require(++tries.failures <= 2 * models * limits_.attempts_max, "attempts have a limit",
+            Name(ref));
   }
 }
 
@@ -249,11 +321,43 @@ void Auditor::Answered(uint64_t nonce, const AttemptRef& ref, std::shared_ptr<co
   answers_[nonce] = {ref, std::move(call), completion};
 }
 
+void Auditor::Billed(const AttemptRef& ref, const std::string& model, const Usage& usage) {
+  Bill& bill = bills_[{ref.job, ref.epoch}];
+  bill.tokens += usage.total_tokens;
+  bill.calls += 1;
+  bill.cost_usd += Prices().CostUsd(model, usage);
+  const auto job = disk_->jobs.find(ref.job);
+  if (job == disk_->jobs.end()) return;
+  const Budget& budget = job->second.spec.budget;
+  constexpr double kRounding = 1e-9;
+  Require(bill.tokens <= budget.max_total_tokens.value_or(bill.tokens) &&
+              bill.calls <= budget.max_upstream_calls.value_or(bill.calls) &&
+              bill.cost_usd <= budget.max_cost_usd.value_or(bill.cost_usd) + kRounding,
+          "no job exceeds its budget",
+          absl::StrCat(Name(ref), ": ", bill.tokens, " tokens, ", bill.calls, " calls, $",
+                       bill.cost_usd));
+}
+
+void Auditor::TakenUp(const JobId& id, uint64_t epoch) {
+  Bill& bill = bills_[{id, epoch}];
+  for (const Record& record : disk_->jobs.at(id).records) {
+    const auto* finished = std::get_if<TaskFinished>(&record.what);
+    if (finished == nullptr) continue;
+    const TaskResult& result = finished->result;
+    bill.tokens += result.completion.usage.total_tokens + result.wasted.total_tokens;
+    bill.calls += result.attempts;
+    bill.cost_usd += result.cost_usd.value_or(0);
+  }
+}
+
 void Auditor::CheckNoneIsOver(const std::vector<AttemptRef>& running) {
   for (const AttemptRef& ref : running) {
     const auto ended = ended_.find(ref.job);
     Require(ended == ended_.end() || queue_.now() < ended->second + absl::Seconds(10),
             "no call goes on after its job's end", Name(ref));
+    const auto finished = finished_.find({ref.job, ref.task});
+    Require(finished == finished_.end() || queue_.now() < finished->second + absl::Seconds(10),
+            "no call goes on after its task's end", Name(ref));
   }
 }
 

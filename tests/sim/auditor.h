@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -62,6 +63,10 @@ class Auditor {
   // The provider answers call `nonce` with `completion`.
   void Answered(uint64_t nonce, const AttemptRef& ref, std::shared_ptr<const Call> call,
                 const Completion& completion);
+  // The provider counts `usage` of a call on `model`.
+  void Billed(const AttemptRef& ref, const std::string& model, const Usage& usage);
+  // A new owner takes the job up from what is on disk.
+  void TakenUp(const JobId& id, uint64_t epoch);
   // A worker forgets a result because the coordinator said so.
   void Forgotten(const Event& finished);
 
@@ -83,6 +88,12 @@ class Auditor {
     uint32_t slots = 0;
     std::set<AttemptRef> running;
   };
+  // What an owner of a job may know to have been used.
+  struct Bill {
+    uint64_t tokens = 0;
+    uint32_t calls = 0;
+    double cost_usd = 0;
+  };
   struct Tries {
     uint32_t failures = 0;
     uint32_t refusals = 0;
@@ -90,7 +101,9 @@ class Auditor {
   };
 
   void CheckSequence(const JobId& id, const DiskJob& job);
-  void CheckResult(const JobId& id, const TaskResult& result);
+  void CheckResult(const JobId& id, const DiskJob& job, const TaskResult& result);
+  void CheckLeftOut(const JobId& id, const DiskJob& job, const TaskResult& result);
+  void CheckDegraded(const JobId& id, const DiskJob& job);
   void CheckEnd(const JobId& id, const DiskJob& job, const JobEnded& end);
   void CheckSums(const JobId& id, const DiskJob& job, const JobEnded& end);
   void CheckOnDisk(const JobId& id, const Record& record, absl::string_view rule);
@@ -106,7 +119,9 @@ class Auditor {
   std::set<uint64_t> emitted_results_;         // by the coordinator that lives now
   std::map<std::string, JobId> acknowledged_;  // by idempotency key
   std::set<JobId> cancelled_;
-  std::map<JobId, absl::Time> ended_;  // when that became durable
+  std::map<JobId, absl::Time> ended_;                          // when that became durable
+  std::map<std::pair<JobId, uint32_t>, absl::Time> finished_;  // the same of each task
+  std::map<std::pair<JobId, uint64_t>, Bill> bills_;           // by the job's owner, its epoch
   std::map<JobId, std::map<uint64_t, Record>> published_;
   std::map<uint64_t, StreamCount> streams_;
   std::map<std::tuple<uint64_t, JobId, uint32_t>, Tries> tries_;  // epoch, job, task

@@ -21,7 +21,40 @@ Agent RandomAgent(std::string name, Random& random) {
   return agent;
 }
 
+void AddFallbacks(Agent* agent, Random& random) {
+  for (const std::string& model : Models()) {
+    if (model != agent->model && random.Percent(60)) agent->fallback_models.push_back(model);
+  }
+}
+
+// Mostly such that it holds some of the job's calls and not all of them.
+Budget RandomBudget(const MoaSpec& moa, Random& random) {
+  uint32_t calls = 1;
+  for (const Layer& layer : moa.layers) {
+    for (const Agent& agent : layer.agents) calls += agent.samples * layer.cycles;
+  }
+  Budget budget;
+  if (random.Percent(40)) budget.max_upstream_calls = random.Range(1, calls * 3 / 2 + 1);
+  if (random.Percent(60)) budget.max_total_tokens = random.Range(300, 300 + 900 * calls);
+  if (random.Percent(30)) budget.max_cost_usd = 1e-6 * random.Range(300, 300 + 900 * calls);
+  return budget;
+}
+
 }  // namespace
+
+const ModelTable& Prices() {
+  static const ModelTable* const prices = [] {
+    auto* table = new ModelTable();
+    uint32_t size = 1;
+    for (const std::string& model : Models()) {
+      table->Configure(model, {.context_tokens = size++ * 1000,
+                               .usd_per_million_prompt_tokens = 0.5,
+                               .usd_per_million_completion_tokens = 1.5});
+    }
+    return table;
+  }();
+  return *prices;
+}
 
 const std::vector<std::string>& Models() {
   static const std::vector<std::string>* const models =
@@ -50,6 +83,26 @@ JobSpec RandomJob(uint32_t number, Random& random) {
   }
   spec.moa.aggregator = RandomAgent("aggregator", random);
   spec.moa.aggregator.samples = 1;
+  for (Layer& layer : spec.moa.layers) {
+    uint32_t answers = 0;
+    for (Agent& agent : layer.agents) {
+      answers += agent.samples;
+      if (random.Percent(30)) AddFallbacks(&agent, random);
+    }
+    if (!random.Percent(25)) continue;
+    layer.quorum = Quorum{.min = random.Range(1, answers)};
+    if (random.Percent(60)) {
+      layer.quorum->grace = random.Between(absl::ZeroDuration(), absl::Seconds(3));
+    }
+  }
+  if (random.Percent(30)) AddFallbacks(&spec.moa.aggregator, random);
+  if (random.Percent(30)) {
+    for (Layer& layer : spec.moa.layers) {
+      for (Agent& agent : layer.agents) agent.max_completion_tokens = random.Range(50, 300);
+    }
+    spec.moa.aggregator.max_completion_tokens = random.Range(50, 300);
+    spec.budget = RandomBudget(spec.moa, random);
+  }
   if (random.Percent(15)) spec.tools.push_back({.name = "f"});
   if (random.Percent(20)) spec.seed = random.Next();
   if (random.Percent(30)) {

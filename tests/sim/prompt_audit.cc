@@ -1,5 +1,8 @@
 #include "tests/sim/prompt_audit.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -30,6 +33,19 @@ std::string ExpectedAnswers(const std::vector<AuditedTask>& tasks,
     }
   }
   return list;
+}
+
+// The stage whose answers `stage` gets: the last that was started before it.
+std::optional<uint32_t> StageBefore(const std::vector<Record>& records, uint32_t stage) {
+  std::optional<uint32_t> before;
+  for (const Record& record : records) {
+    const auto* started = std::get_if<LayerStarted>(&record.what);
+    if (started == nullptr) continue;
+    if (started->stage == stage) return before;
+    before = started->stage;
+  }
+  if (stage > 0) before = stage - 1;
+  return before;
 }
 
 // The message that carries the answers: these once, and around them words that hold none of any.
@@ -71,12 +87,16 @@ std::string CheckCall(const JobSpec& spec, const std::vector<Record>& records, u
   if (task >= tasks.size()) return "no such task";
   const AuditedTask& audited = tasks[task];
   const Agent& agent = *audited.agent;
-  if (call.model != agent.model) return absl::StrCat("model ", call.model);
+  if (call.model != agent.model &&
+      std::find(agent.fallback_models.begin(), agent.fallback_models.end(), call.model) ==
+          agent.fallback_models.end()) {
+    return absl::StrCat("model ", call.model);
+  }
   const bool aggregator = task + 1 == tasks.size();
   if (call.with_tools != (aggregator && !spec.tools.empty())) return "wrong tools";
   if (agent.seed.has_value() && call.seed != *agent.seed + audited.sample) return "wrong seed";
-  const std::string answers =
-      audited.stage == 0 ? "" : ExpectedAnswers(tasks, records, audited.stage - 1);
+  const std::optional<uint32_t> before = StageBefore(records, audited.stage);
+  const std::string answers = before ? ExpectedAnswers(tasks, records, *before) : "";
 
   std::vector<std::string> expected;
   const std::string system(agent.system_prompt.view());

@@ -23,7 +23,7 @@ std::vector<AuditedTask> Unroll(const JobSpec& spec);
 
 // What is wrong with the call that was made for `task`, given the job's durable records; "" when it
 // is what it must be: the agent's system prompt, the conversation, and exactly the accepted answers
-// of the stage before, in order. Shares no code with the engine's prompts.
+// of the stage that was run before, in order. Shares no code with the engine's prompts.
 std::string CheckCall(const JobSpec& spec, const std::vector<Record>& records, uint32_t task,
                       const Call& call);
 

@@ -19,6 +19,7 @@ Call Call::From(const CallInput& input) {
   call.model = input.model;
   call.seed = input.seed;
   call.with_tools = input.with_tools;
+  call.max_completion_tokens = input.agent->max_completion_tokens.value_or(0);
   for (const PromptPart& part : input.prompt) {
     if (part.context == nullptr) {
       call.messages.push_back(part.message);
@@ -33,6 +34,7 @@ uint64_t Call::Hash() const {
   uint64_t hash = Add(0xcbf29ce484222325, model);
   hash = (hash ^ seed.value_or(0)) * kFnvPrime;
   hash = (hash ^ ((seed.has_value() ? 2u : 0u) + (with_tools ? 1u : 0u))) * kFnvPrime;
+  hash = (hash ^ max_completion_tokens) * kFnvPrime;
   for (const Message& message : messages) {
     hash = (hash ^ static_cast<uint64_t>(message.role)) * kFnvPrime;
     hash = Add(hash, message.content.view());

@@ -21,6 +21,7 @@ struct Call {
   std::vector<Message> messages{};
   std::optional<uint64_t> seed{};
   bool with_tools = false;
+  uint32_t max_completion_tokens = 0;
 
   static Call From(const CallInput& input);
   // Identity of all of it: what RunTask.input_hash is.

@@ -6,6 +6,7 @@
 #include "coordinator/engine/token_estimator.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "tests/sim/job_shapes.h"
 #include "tests/sim/world.h"
 
 namespace moa::sim {
@@ -66,6 +67,7 @@ void SimCoordinator::Touch() {
 
 void SimCoordinator::AfterRound() {
   AdvanceTimers();
+  Disturb();
   for (const Assignment& assignment : scheduler_.Assign(Now())) Dispatch(assignment);
   Flush();
   CheckConsistency();
@@ -90,6 +92,25 @@ void SimCoordinator::AdvanceTimers() {
     job->machine.Advance(now, &commands);
     MOA_CHECK(job->machine.NextDeadline() > now);
     Execute(*job, std::move(commands), absl::InfinitePast());
+  }
+}
+
+// What the scheduler may ask of a machine at any time: a second attempt beside a running one, and to
+// know that a queued one's model is closed.
+void SimCoordinator::Disturb() {
+  if (jobs_.empty() || !world_.random.Percent(8)) return;
+  auto it = jobs_.begin();
+  std::advance(it, world_.random.Below(static_cast<uint32_t>(jobs_.size())));
+  LiveJob& job = *it->second;
+  if (job.machine.ended()) return;
+  const auto tasks = static_cast<uint32_t>(job.plan->tasks.size());
+  const JobMachine::Task& task = job.machine.task(world_.random.Below(tasks));
+  if (task.state == TaskState::kRunning && world_.random.Percent(70)) {
+    Apply(job, HedgeRequested{.ref = task.current}, absl::InfinitePast());
+  } else {
+    const AttemptRef ref = task.hedge.ref.attempt != 0 ? task.hedge.ref : task.current;
+    const absl::Duration closed = world_.random.Between(absl::ZeroDuration(), absl::Seconds(20));
+    Apply(job, ModelClosed{.ref = ref, .until = Now() + closed}, absl::InfinitePast());
   }
 }
 
@@ -161,8 +182,10 @@ SimCoordinator::LiveJob* SimCoordinator::FindJob(const JobId& id) {
 SimCoordinator::LiveJob& SimCoordinator::AddJob(const JobId& id, const JobSpec& spec) {
   auto& job = jobs_[id];
   MOA_CHECK(job == nullptr);
-  job = std::make_unique<LiveJob>(id, Compile(spec, JobLimits{}),
-                                  JobMachine::Options{.epoch = epoch_});
+  JobSpec run = spec;
+  if (world_.bug == Bug::kForgetBudget) run.budget = Budget();
+  job = std::make_unique<LiveJob>(id, Compile(std::move(run), JobLimits{}),
+                                  JobMachine::Options{.epoch = epoch_, .models = &Prices()});
   return *job;
 }
 
@@ -185,6 +208,7 @@ void SimCoordinator::Recover() {
 
 void SimCoordinator::RecoverJob(const JobId& id, const DiskJob& stored) {
   world_.trace("job ", id.value(), " goes on from record ", stored.records.size());
+  world_.auditor.TakenUp(id, epoch_);
   LiveJob& job = AddJob(id, stored.spec);
   for (const Record& record : stored.records) {
     const absl::Status status = job.machine.Replay(record);
@@ -202,11 +226,16 @@ void SimCoordinator::RecoverJob(const JobId& id, const DiskJob& stored) {
 
 void SimCoordinator::Apply(LiveJob& job, const Event& event, absl::Time hold_until) {
   const uint64_t stale = job.machine.stale_events();
+  const auto* failed = std::get_if<AttemptFailed>(&event);
+  bool counts = false;  // and is not one that was cancelled
+  if (failed != nullptr && failed->ref.task < job.plan->tasks.size()) {
+    const JobMachine::Task& task = job.machine.task(failed->ref.task);
+    counts = task.current == failed->ref || task.hedge.ref == failed->ref;
+  }
   Commands commands;
   job.machine.Apply(event, Now(), &commands);
   job.machine.CheckInvariants();
-  if (const auto* failed = std::get_if<AttemptFailed>(&event);
-      failed != nullptr && job.machine.stale_events() == stale) {
+  if (counts && job.machine.stale_events() == stale) {
     world_.auditor.AttemptFailed(failed->ref, epoch_, failed->error.code);
   }
   Execute(job, std::move(commands), hold_until);
@@ -233,6 +262,8 @@ void SimCoordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_un
     if (auto* enqueue = std::get_if<EnqueueAttempt>(&command)) {
       ReadyAttempt ready = MakeReady(job, enqueue->ref, enqueue->model);
       ready.stages_left = enqueue->stages_left;
+      if (enqueue->retry) ready.kind = AttemptKind::kRetry;
+      if (enqueue->hedge && world_.random.Percent(50)) ready.kind = AttemptKind::kHedge;
       ready.not_before = hold_until;
       scheduler_.Enqueue(std::move(ready));
     } else if (auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
@@ -243,6 +274,7 @@ void SimCoordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_un
     } else if (auto* cancel = std::get_if<CancelAttempt>(&command)) {
       const WorkerId* worker = scheduler_.WorkerOf(cancel->ref);
       if (worker == nullptr || world_.bug == Bug::kForgetCancel) continue;
+      if (world_.bug == Bug::kForgetStragglers && !job.machine.ended()) continue;
       SessionOf(*worker)->pending.push_back(CancelTask{cancel->ref});
       if (world_.bug == Bug::kReleaseSlotTwice) Release(cancel->ref);
     } else if (auto* append = std::get_if<AppendRecord>(&command)) {

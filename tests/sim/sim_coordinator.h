@@ -79,6 +79,7 @@ class SimCoordinator {
   void Touch();
   void AfterRound();
   void AdvanceTimers();
+  void Disturb();
   void Flush();
 
   LiveJob* FindJob(const JobId& id);

@@ -180,8 +180,8 @@ void SimCoordinator::Dispatch(const Assignment& assignment) {
   MOA_CHECK(job != nullptr);
   Apply(*job, AttemptDispatched{.ref = ref, .worker = assignment.worker.value()},
         absl::InfinitePast());
-  // The deadline may have passed since the round began: the job is over, nothing is to be sent.
-  if (job->machine.ended()) {
+  // The deadline, or the stage's, may have passed since the round began: nothing is to be sent.
+  if (!job->machine.Runs(ref)) {
     world_.auditor.Require(world_.bug != Bug::kDispatchAfterDeadline,
                            "a job that has ended makes no call", Name(ref));
     Release(ref);
@@ -217,6 +217,8 @@ void SimCoordinator::CheckConsistency() {
     for (uint32_t i = 0; i < job->plan->tasks.size(); ++i) {
       const JobMachine::Task& task = job->machine.task(i);
       if (task.state != TaskState::kRunning) continue;
+      world_.auditor.Require(!task.hedge.running || scheduler_.WorkerOf(task.hedge.ref) != nullptr,
+                             "a running hedge has a slot", Name(task.hedge.ref));
       world_.auditor.Require(scheduler_.WorkerOf(task.current) != nullptr,
                              "a running attempt has a slot", Name(task.current));
     }

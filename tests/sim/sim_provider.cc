@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/engine/token_estimator.h"
 #include "tests/sim/prompt_audit.h"
 #include "tests/sim/world.h"
 
@@ -50,7 +51,7 @@ SimProvider::Reply SimProvider::Answer(const AttemptRef& ref,
   if (world_.Fault(world_.weather.failing_call)) {
     reply.after = std::min(reply.after,
                            world_.random.Between(absl::Milliseconds(1), absl::Milliseconds(400)));
-    reply.event = Fail(ref);
+    reply.event = Fail(ref, *call);
   } else {
     reply.event = Succeed(ref, call);
   }
@@ -77,15 +78,19 @@ Event SimProvider::Succeed(const AttemptRef& ref, const std::shared_ptr<const Ca
   }
   completion.content = Text(std::move(content));
   completion.response_id = absl::StrCat("call-", nonce);
-  completion.usage.prompt_tokens = 10 + world_.random.Below(100);
-  completion.usage.completion_tokens = 1 + world_.random.Below(100);
+  PromptSize size;
+  for (const Message& message : call->messages) size += SizeOf(message);
+  const auto prompt_max = static_cast<uint32_t>(TokenEstimator().UpperBound(call->model, size));
+  completion.usage.prompt_tokens = world_.random.Range(1, prompt_max);
+  completion.usage.completion_tokens = world_.random.Range(1, call->max_completion_tokens);
   completion.usage.total_tokens =
       completion.usage.prompt_tokens + completion.usage.completion_tokens;
   world_.auditor.Answered(nonce, ref, call, completion);
+  world_.auditor.Billed(ref, call->model, completion.usage);
   return succeeded;
 }
 
-Event SimProvider::Fail(const AttemptRef& ref) {
+Event SimProvider::Fail(const AttemptRef& ref, const Call& call) {
   uint32_t total = 0;
   for (const Failure& failure : kFailures) total += failure.weight;
   uint32_t at = world_.random.Below(total);
@@ -98,7 +103,11 @@ Event SimProvider::Fail(const AttemptRef& ref) {
                              ? world_.random.Between(absl::ZeroDuration(), absl::Seconds(5))
                              : world_.random.Between(absl::Seconds(5), absl::Hours(2));
   }
-  if (chosen->code == ErrorCode::kTruncated) failed.usage.total_tokens = world_.random.Below(50);
+  if (chosen->code == ErrorCode::kTruncated) {
+    failed.usage.completion_tokens = world_.random.Below(call.max_completion_tokens);
+    failed.usage.total_tokens = failed.usage.completion_tokens;
+  }
+  world_.auditor.Billed(ref, call.model, failed.usage);
   return event;
 }
 

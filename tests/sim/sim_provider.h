@@ -16,6 +16,9 @@ struct World;
 // The API behind the workers: answers a call after a while, with text that names the exact call it
 // answers, or fails in one of the ways of the real one. Two calls never get the same answer.
 //
+// It bills what it answers, whether or not anybody hears it; prompts never for more than the rule of
+// thumb's upper bound.
+//
 // Owner: the Simulation. Not thread-safe.
 class SimProvider {
  public:
@@ -30,7 +33,7 @@ class SimProvider {
 
  private:
   Event Succeed(const AttemptRef& ref, const std::shared_ptr<const Call>& call);
-  Event Fail(const AttemptRef& ref);
+  Event Fail(const AttemptRef& ref, const Call& call);
 
   World& world_;
   uint64_t next_nonce_ = 1;

@@ -51,6 +51,8 @@ const char* BugName(Bug bug) {
       "forget-reference",
       "dispatch-after-deadline",
       "store-terminal-twice",
+      "forget-stragglers",
+      "forget-budget",
   };
   return kNames[static_cast<int>(bug)];
 }

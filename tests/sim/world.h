@@ -29,8 +29,10 @@ enum class Bug {
   kForgetReference,           // the last reference is missing in prompts
   kDispatchAfterDeadline,     // the clock is not looked at again between choice and dispatch
   kStoreTerminalTwice,        // a terminal record is written once more
+  kForgetStragglers,          // calls cancelled while their job goes on are not closed
+  kForgetBudget,              // jobs are run as if they had no budget
 };
-inline constexpr int kBugs = static_cast<int>(Bug::kStoreTerminalTwice) + 1;
+inline constexpr int kBugs = static_cast<int>(Bug::kForgetBudget) + 1;
 const char* BugName(Bug bug);
 
 // How bad it gets, in percent of the cases. Every seed draws its own: what needs three rare faults

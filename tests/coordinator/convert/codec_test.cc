@@ -45,7 +45,9 @@ TEST(CodecTest, EveryRecordSurvivesTheRoundTrip) {
                      .run = absl::Milliseconds(20),
                      .ttft = absl::Milliseconds(5),
                      .worker = "w1",
-                     .wasted = {.prompt_tokens = 7}};
+                     .wasted = {.prompt_tokens = 7},
+                     .hedged = true,
+                     .cost_usd = 0.25};
   TaskResult failure{.task = 0,
                      .model = "gpt-oss-120b",
                      .state = TaskState::kFailed,
@@ -53,6 +55,15 @@ TEST(CodecTest, EveryRecordSurvivesTheRoundTrip) {
                                .message = "down",
                                .http_status = 500,
                                .upstream_code = "x"}};
+  TaskResult straggler{.task = 1,
+                       .model = "qwen-3.8-27b",
+                       .state = TaskState::kCancelled,
+                       .error = {.code = ErrorCode::kCancelled, .message = "the quorum was met"},
+                       .cost_usd = 0};
+  TaskResult left_out{.task = 2,
+                      .model = "qwen-3.8-27b",
+                      .state = TaskState::kSkipped,
+                      .error = {.code = ErrorCode::kBudgetExceeded, .message = "no budget"}};
   const JobEnded ended{
       .state = JobState::kFailed,
       .error = {.code = ErrorCode::kCancelled, .message = "cancelled"},
@@ -64,6 +75,8 @@ TEST(CodecTest, EveryRecordSurvivesTheRoundTrip) {
       LayerStarted{.stage = 1},
       TaskFinished{.result = success},
       TaskFinished{.result = failure},
+      TaskFinished{.result = straggler},
+      TaskFinished{.result = left_out},
       JobDegraded{.stage = 1, .survivors = 1, .failed = 1, .reason = "one is gone"},
       ended};
   uint64_t sequence = 1;
@@ -71,6 +84,21 @@ TEST(CodecTest, EveryRecordSurvivesTheRoundTrip) {
     const Record record{.sequence = sequence++, .time = time, .what = what};
     EXPECT_EQ(RoundTrip(*plan, record), record) << "kind " << record.what.index();
   }
+}
+
+// As an earlier version stored it: a result without the cost of its calls.
+TEST(CodecTest, ARecordOfAnEarlierVersionIsRead) {
+  const auto plan = Compile(TwoLayers(), {});
+  const absl::StatusOr<Record> record = DecodeRecord(
+      *plan,
+      absl::string_view("\x08\x03\x2a\x0d\x0a\x02\x28\x01\x12\x01m\x18\x03\x22\x00\x30\x02", 17));
+  ASSERT_OK(record);
+  const TaskResult& result = std::get<TaskFinished>(record->what).result;
+  EXPECT_EQ(result.task, 1u);
+  EXPECT_EQ(result.model, "m");
+  EXPECT_EQ(result.attempts, 2u);
+  EXPECT_EQ(result.cost_usd, std::nullopt);
+  EXPECT_FALSE(result.hedged);
 }
 
 TEST(CodecTest, BytesThatAreNoRecordAreDataLoss) {

@@ -30,6 +30,8 @@ v1::Agent FullAgent(const std::string& name) {
   agent.set_reasoning_effort("low");
   agent.set_frequency_penalty(-2);
   agent.set_presence_penalty(2);
+  agent.add_fallback_models("qwen-3.8-27b");
+  agent.add_fallback_models("another");
   return agent;
 }
 
@@ -56,6 +58,8 @@ v1::JobSpec FullSpec() {
   tool->set_tool_call_id("049d9b129");
   v1::Layer* layer = spec.mutable_moa()->add_layers();
   layer->set_cycles(2);
+  layer->mutable_quorum()->set_min(2);
+  layer->mutable_quorum()->mutable_grace()->set_nanos(500'000'000);
   *layer->add_agents() = FullAgent("one");
   *layer->add_agents() = FullAgent("two");
   *spec.mutable_moa()->mutable_aggregator() = FullAgent("aggregator");
@@ -70,6 +74,9 @@ v1::JobSpec FullSpec() {
   spec.mutable_deadline()->set_seconds(30);
   spec.mutable_deadline()->set_nanos(500'000'000);
   spec.set_seed(7);
+  spec.mutable_budget()->set_max_total_tokens(200'000);
+  spec.mutable_budget()->set_max_upstream_calls(40);
+  spec.mutable_budget()->set_max_cost_usd(0.5);
   return spec;
 }
 
@@ -153,7 +160,7 @@ TEST(ConvertTest, EveryStateAndErrorCodeHasItsNumber) {
     EXPECT_EQ("TASK_STATE_" + std::string(TaskStateName(TaskStateFromProto(state))),
               v1::TaskState_Name(state));
   }
-  for (int i = v1::ERROR_CODE_INVALID_REQUEST; i <= v1::ERROR_CODE_INTERNAL; ++i) {
+  for (int i = v1::ERROR_CODE_INVALID_REQUEST; i <= v1::ERROR_CODE_BUDGET_EXCEEDED; ++i) {
     v1::Error error;
     error.set_code(static_cast<v1::ErrorCode>(i));
     EXPECT_EQ("ERROR_CODE_" + std::string(ErrorCodeName(ErrorFromProto(error).code)),

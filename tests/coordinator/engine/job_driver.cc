@@ -74,6 +74,7 @@ void JobDriver::Restart() {
   ++epoch_;
   queued_.clear();
   running_.clear();
+  closing_.clear();
   machine_ = std::make_unique<JobMachine>(
       JobId("01JOB"), plan_,
       JobMachine::Options{.epoch = epoch_, .retry = retry, .models = &models_});
@@ -140,9 +141,9 @@ void JobDriver::Apply(const Event& event) {
   } else if (const auto* adopted = std::get_if<AttemptAdopted>(&event)) {
     running_[adopted->ref] = adopted->worker;
   } else if (const auto* succeeded = std::get_if<AttemptSucceeded>(&event)) {
-    EXPECT_EQ(running_.erase(succeeded->ref), 1u);
+    EXPECT_EQ(running_.erase(succeeded->ref) + closing_.erase(succeeded->ref), 1u);
   } else if (const auto* failed = std::get_if<AttemptFailed>(&event)) {
-    EXPECT_EQ(running_.erase(failed->ref), 1u);
+    EXPECT_EQ(running_.erase(failed->ref) + closing_.erase(failed->ref), 1u);
   }
   Carry(commands);
 }
@@ -173,8 +174,11 @@ void JobDriver::Carry(const Commands& commands) {
     EXPECT_EQ(machine_->NextDeadline(), absl::InfiniteFuture());
   } else {
     EXPECT_GT(machine_->NextDeadline(), now_);
-    for (const auto& [attempt, model] : queued_) EXPECT_EQ(ref(attempt.task), attempt);
-    for (const auto& [attempt, worker] : running_) EXPECT_EQ(ref(attempt.task), attempt);
+    for (const auto* attempts : {&queued_, &running_}) {
+      for (const auto& [attempt, what] : *attempts) {
+        EXPECT_TRUE(ref(attempt.task) == attempt || hedge(attempt.task) == attempt);
+      }
+    }
   }
   CompareWithReplay();
 }
@@ -185,10 +189,13 @@ void JobDriver::CarryOne(const Command& command) {
     EXPECT_TRUE(queued_.emplace(enqueue->ref, enqueue->model).second);
     EXPECT_EQ(running_.count(enqueue->ref), 0u);
     EXPECT_EQ(enqueue->ref.epoch, epoch_);
+    // What is at work is asked by one model.
+    EXPECT_EQ(enqueue->model, machine_->model(enqueue->ref.task));
   } else if (const auto* dequeue = std::get_if<DequeueAttempt>(&command)) {
     EXPECT_EQ(queued_.erase(dequeue->ref), 1u);
   } else if (const auto* cancel = std::get_if<CancelAttempt>(&command)) {
     EXPECT_EQ(running_.erase(cancel->ref), 1u);
+    closing_.insert(cancel->ref);
   } else {
     const Record& record = std::get<AppendRecord>(command).record;
     EXPECT_EQ(record.sequence, records_.back().sequence + 1);
@@ -220,10 +227,13 @@ void JobDriver::CompareWithReplay() const {
     const JobMachine::Task& was = live.task(i);
     const JobMachine::Task& is = copy.task(i);
     const bool open = was.state == TaskState::kQueued || was.state == TaskState::kRunning;
-    // What was running is queued again: that is all a restart may change.
+    // What was running is queued again: that is all a restart may change. (But with a budget: what
+    // was in flight is forgotten, what waited for a retry asks for its part at once.)
+    if (open && plan_->spec.budget != Budget{}) continue;
     ASSERT_EQ(is.state, open ? TaskState::kQueued : was.state) << "task " << i;
     ASSERT_EQ(is.ready_at, was.ready_at);
-    if (was.state == TaskState::kSucceeded || was.state == TaskState::kFailed) {
+    ASSERT_EQ(is.finished, was.finished);
+    if (was.finished) {
       ASSERT_EQ(is.result, was.result);
     }
     if (!open) continue;

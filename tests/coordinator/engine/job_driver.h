@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class JobDriver {
   // Dispatches all and lets each answer with `prefix` and its index.
   void FinishStage(const std::string& prefix);
   void Cancel(const std::string& reason = "");
+  // Asks for a second attempt beside the task's running one.
+  void Hedge(uint32_t task) { Apply(HedgeRequested{.ref = ref(task)}); }
 
   void Apply(const Event& event);
   // Moves the clock, waking the machine whenever it asked for it.
@@ -50,6 +53,7 @@ class JobDriver {
   const JobMachine& machine() const { return *machine_; }
   const JobMachine::Task& task(uint32_t index) const { return machine_->task(index); }
   AttemptRef ref(uint32_t task) const { return machine_->task(task).current; }
+  AttemptRef hedge(uint32_t task) const { return machine_->task(task).hedge.ref; }
   absl::Time now() const { return now_; }
   uint64_t epoch() const { return epoch_; }
   const std::vector<Record>& records() const { return records_; }
@@ -57,6 +61,8 @@ class JobDriver {
   void ForgetLastCommands() { last_commands_.clear(); }
   const std::map<AttemptRef, std::string>& queued() const { return queued_; }
   const std::map<AttemptRef, std::string>& running() const { return running_; }
+  // Cancelled while running, not reported yet, since the last restart.
+  const std::set<AttemptRef>& closing() const { return closing_; }
   template <typename T>
   std::vector<T> RecordsOf() const {
     std::vector<T> found;
@@ -82,6 +88,7 @@ class JobDriver {
   Commands last_commands_;
   std::map<AttemptRef, std::string> queued_;   // with the model
   std::map<AttemptRef, std::string> running_;  // with the worker
+  std::set<AttemptRef> closing_;
 };
 
 }  // namespace moa

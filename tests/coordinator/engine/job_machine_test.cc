@@ -102,7 +102,8 @@ TEST(JobMachineTest, AFailedAgentIsDroppedAndTheJobGoesOnDegraded) {
   EXPECT_EQ(degraded[0].survivors, 2u);
   EXPECT_EQ(degraded[0].failed, 1u);
   EXPECT_EQ(degraded[0].reason,
-            "layer 1, round 1: 1 of 3 answers lost: a2 (gpt-oss-120b): INVALID_REQUEST: it broke");
+            "layer 1, round 1: 1 of 3 answers lost: a2 (gpt-oss-120b): INVALID_REQUEST: it broke; "
+            "answered: a1 (gpt-oss-120b), a3 (gpt-oss-120b)");
   job.FinishStage("final");
   EXPECT_EQ(job.machine().state(), JobState::kSucceeded);
   EXPECT_TRUE(job.machine().degraded());
@@ -193,7 +194,7 @@ TEST(JobMachineTest, ToolCallsAreAnAnswerOfTheAggregatorAndOfNobodyElse) {
 TEST(JobMachineTest, ARetryWaitsAsLongAsTheProviderSays) {
   JobDriver job(MakeJob(0, 0));
   job.Dispatch(0);
-  job.Fail(0, ErrorCode::kQuotaExceeded, true, absl::Seconds(3));
+  job.Fail(0, ErrorCode::kServerError, true, absl::Seconds(3));
   EXPECT_EQ(job.machine().NextDeadline(), job.now() + absl::Seconds(3));
   EXPECT_EQ(job.ref(0).attempt, 0u);
   EXPECT_THAT(job.queued(), SizeIs(0));
@@ -221,20 +222,46 @@ TEST(JobMachineTest, AttemptsRunOutAfterThreeFailures) {
   EXPECT_EQ(End(job).error.message, "the aggregator failed after 3 attempts: it broke");
 }
 
-TEST(JobMachineTest, RefusalsUseUpNoAttemptButAreBounded) {
-  JobSpec spec = MakeJob(0, 0);
-  spec.deadline = absl::Hours(24);
-  JobDriver job(std::move(spec));
+TEST(JobMachineTest, RefusalsQueueAgainAtOnceAndUseUpNoAttempt) {
+  JobDriver job(MakeJob(0, 0));
   int refusals = 0;
   while (!job.machine().ended()) {
-    ASSERT_LT(refusals, 100);
+    ASSERT_LT(refusals, 2000);
     job.Dispatch(0);
-    job.Fail(0, ErrorCode::kQueueExceeded, true);
+    job.Fail(0, refusals % 2 == 0 ? ErrorCode::kQueueExceeded : ErrorCode::kQuotaExceeded, false);
     ++refusals;
-    job.Wait(absl::Seconds(8));
+    if (refusals > 3) continue;
+    ASSERT_THAT(job.last_commands(), SizeIs(1));
+    const auto& again = std::get<EnqueueAttempt>(job.last_commands()[0]);
+    EXPECT_FALSE(again.retry) << "the cluster's retries are for failures";
   }
-  EXPECT_EQ(refusals, 21);
+  EXPECT_EQ(refusals, 1001) << "a bound against defects elsewhere";
   EXPECT_EQ(End(job).error.code, ErrorCode::kQueueExceeded);
+}
+
+TEST(JobMachineTest, ARefusalBeyondTheDeadlineIsFinalAndSaysSo) {
+  JobSpec spec = MakeJob(0, 0);
+  spec.deadline = absl::Seconds(30);
+  JobDriver job(std::move(spec));
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kQuotaExceeded, true, absl::Seconds(29));
+  ASSERT_FALSE(job.machine().ended());
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kQuotaExceeded, true, absl::Hours(2));
+  EXPECT_EQ(End(job).error.code, ErrorCode::kQuotaExceeded);
+  EXPECT_THAT(End(job).error.message, HasSubstr("could start in 2h at the earliest, after the"));
+}
+
+TEST(JobMachineTest, OnlyFailuresOfTheTaskItselfMakeItsNextAttemptARetry) {
+  JobDriver job(MakeJob(0, 0));
+  const auto retry = [&] { return std::get<EnqueueAttempt>(job.last_commands().back()).retry; };
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kWorkerLost);
+  EXPECT_FALSE(retry());
+  job.Dispatch(0);
+  job.Fail(0, ErrorCode::kServerError, true);
+  job.Wait(absl::Seconds(1));
+  EXPECT_TRUE(retry());
 }
 
 TEST(JobMachineTest, ARetryThatWouldComeAfterTheDeadlineIsNotWaitedFor) {
@@ -319,10 +346,9 @@ TEST(JobMachineTest, JobsOfOneSeedDoNotRetryInStep) {
 // ------------------------------------------------------------------------------------------------
 // Ends that come from outside
 
+// A default deadline is not shared out: it may pass in a layer.
 TEST(JobMachineTest, TheDeadlineEndsTheJobAndSaysWhereItWas) {
-  JobSpec spec = MakeJob(1, 3);
-  spec.deadline = absl::Seconds(5);
-  JobDriver job(std::move(spec));
+  JobDriver job(MakeJob(1, 3), 7, {.deadline_default = absl::Seconds(5)});
   job.Dispatch(0);
   job.Dispatch(1);
   job.Succeed(0, "x");

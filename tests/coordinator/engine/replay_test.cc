@@ -56,7 +56,10 @@ TEST(ReplayTest, StagesComeInOrder) {
   const TaskFinished good0{Result(0)};
   const TaskFinished good1{Result(1)};
   EXPECT_OK(ReplayAll({JobAccepted{}, LayerStarted{0}, good0, good1, LayerStarted{1}}));
-  EXPECT_THAT(ReplayAll({JobAccepted{}, LayerStarted{0}, good0, good1, LayerStarted{2}}),
+  // The aggregator may come before its turn: what is left of the time or budget is for it.
+  EXPECT_OK(ReplayAll({JobAccepted{}, LayerStarted{0}, good0, good1, LayerStarted{2}}));
+  EXPECT_OK(ReplayAll({JobAccepted{}, LayerStarted{2}}));
+  EXPECT_THAT(ReplayAll({JobAccepted{}, LayerStarted{0}, good0, LayerStarted{2}}),
               StatusIs(absl::StatusCode::kDataLoss));
   const TaskFinished bad0{Result(0, TaskState::kFailed)};
   const TaskFinished bad1{Result(1, TaskState::kFailed)};

@@ -62,7 +62,7 @@ TEST(RetryPolicyTest, EveryErrorHasItsClass) {
       {ErrorCode::kPaymentRequired, false, false, true, false},
       {ErrorCode::kModelNotFound, true, false, false, false},
       {ErrorCode::kContextLengthExceeded, true, false, false, false},
-      {ErrorCode::kQuotaExceeded, true, false, false, true},
+      {ErrorCode::kQuotaExceeded, true, true, false, true},
       {ErrorCode::kQueueExceeded, true, true, false, true},
       {ErrorCode::kServerError, true, false, false, false},
       {ErrorCode::kConnectionFailed, true, false, false, false},
@@ -73,6 +73,7 @@ TEST(RetryPolicyTest, EveryErrorHasItsClass) {
       {ErrorCode::kDeadlineExceeded, true, false, false, false},
       {ErrorCode::kCancelled, true, false, false, false},
       {ErrorCode::kInternal, true, false, false, false},
+      {ErrorCode::kBudgetExceeded, true, false, false, false},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(std::string(ErrorCodeName(row.code)));
@@ -86,17 +87,18 @@ TEST(RetryPolicyTest, EveryErrorHasItsClass) {
   }
 }
 
-TEST(RetryPolicyTest, RefusalsHaveABoundOfTheirOwn) {
-  FailedAttempt failed{.code = ErrorCode::kQuotaExceeded, .retryable = true, .attempts = 2};
-  failed.refusals = 20;
-  EXPECT_TRUE(DecideRetry({}, failed, 0).retry);
-  failed.refusals = 21;
-  EXPECT_FALSE(DecideRetry({}, failed, 0).retry);
-}
-
-TEST(RetryPolicyTest, ABusyProviderThatSaysNoIsAskedAgainAfterTheLongestBackoff) {
-  const FailedAttempt failed{.code = ErrorCode::kQueueExceeded, .refusals = 1};
-  EXPECT_EQ(DecideRetry({}, failed, kNoJitter).delay, absl::Seconds(8));
+// The scheduler knows when the model takes calls again; here is only a bound against a defect.
+TEST(RetryPolicyTest, RefusalsQueueAgainAtOnceWhateverTheProviderSaysAndHaveABoundOfTheirOwn) {
+  for (const ErrorCode code : {ErrorCode::kQuotaExceeded, ErrorCode::kQueueExceeded}) {
+    for (const bool retryable : {true, false}) {
+      FailedAttempt failed{.code = code, .retryable = retryable, .attempts = 2};
+      failed.retry_after = absl::Seconds(30);
+      failed.refusals = 1000;
+      EXPECT_EQ(DecideRetry({}, failed, 0), (RetryDecision{.retry = true, .delay = {}}));
+      failed.refusals = 1001;
+      EXPECT_FALSE(DecideRetry({}, failed, 0).retry);
+    }
+  }
 }
 
 TEST(RetryPolicyTest, ALostWorkersAttemptIsRetriedAtOnceButBounded) {

@@ -56,6 +56,79 @@ Message Reply(const std::string& id) {
   return {.role = Role::kTool, .content = Text("found"), .tool_call_id = id};
 }
 
+TEST(ValidateTest, FallbackModelsAreKnownAndDistinctAndFew) {
+  const auto with = [](std::vector<std::string> models) {
+    return CheckWith([&](JobSpec& spec) {
+      spec.moa.layers[0].agents[1].fallback_models = models;
+      spec.moa.aggregator.fallback_models = models;
+    });
+  };
+  EXPECT_THAT(with({"qwen-3.8-27b"}), IsEmpty());
+  const std::string agent = "moa.layers[0].agents[1].fallback_models";
+  const std::string aggregator = "moa.aggregator.fallback_models";
+  EXPECT_THAT(with({"qwen-3.8-27c"}),
+              ElementsAre(Mistake(agent + "[0]", "did you mean qwen-3.8-27b?"),
+                          Mistake(aggregator + "[0]", "did you mean qwen-3.8-27b?")));
+  EXPECT_THAT(with({"qwen-3.8-27b", "gpt-oss-120b"}),
+              ElementsAre(Mistake(agent + "[1]", "repeats \"gpt-oss-120b\""),
+                          Mistake(aggregator + "[1]", "repeats")));
+  EXPECT_THAT(with({""}), ElementsAre(Mistake(agent + "[0]", "is missing"),
+                                      Mistake(aggregator + "[0]", "is missing")));
+  EXPECT_THAT(with(std::vector<std::string>(9, "qwen-3.8-27b")),
+              ElementsAre(Mistake(agent, "has 9 models; at most 8"),
+                          Mistake(aggregator, "has 9 models; at most 8")));
+  // Every model of the chain must be able to give what is asked.
+  EXPECT_THAT(CheckWith([](JobSpec& spec) {
+                spec.moa.aggregator.model = "qwen-3.8-27b";
+                spec.moa.aggregator.fallback_models = {"gpt-oss-120b"};
+                spec.moa.aggregator.max_completion_tokens = 50'000;
+              }),
+              ElementsAre(Mistake("moa.aggregator.max_completion_tokens",
+                                  "is 50000; gpt-oss-120b gives at most 40960")));
+}
+
+TEST(ValidateTest, AQuorumIsOneOfTheAnswersOfARound) {
+  const auto with = [](uint32_t min, absl::Duration grace) {
+    return CheckWith([&](JobSpec& spec) {
+      spec.moa.layers[1].agents[0].samples = 3;
+      spec.moa.layers[1].quorum = Quorum{.min = min, .grace = grace};
+    });
+  };
+  EXPECT_THAT(with(1, absl::ZeroDuration()), IsEmpty());
+  EXPECT_THAT(with(4, absl::Seconds(1)), IsEmpty());
+  EXPECT_THAT(with(5, absl::ZeroDuration()),
+              ElementsAre(Mistake("moa.layers[1].quorum.min", "is 5; must be from 1 to 4")));
+  EXPECT_THAT(with(0, -absl::Seconds(1)),
+              ElementsAre(Mistake("moa.layers[1].quorum.min", "is 0"),
+                          Mistake("moa.layers[1].quorum.grace", "is -1s")));
+  EXPECT_THAT(with(1, absl::InfiniteDuration()),
+              ElementsAre(Mistake("moa.layers[1].quorum.grace", "must be from 0 to")));
+}
+
+TEST(ValidateTest, ABudgetThatHoldsNoCallOfTheAggregatorIsRefused) {
+  const auto with = [](Budget budget) {
+    return CheckWith([&](JobSpec& spec) { spec.budget = budget; });
+  };
+  EXPECT_THAT(with({.max_total_tokens = 2049, .max_upstream_calls = 1, .max_cost_usd = 0.01}),
+              IsEmpty());
+  EXPECT_THAT(with({.max_total_tokens = 2048}),
+              ElementsAre(Mistake("budget.max_total_tokens", "its max_completion_tokens of 2048")));
+  EXPECT_THAT(with({.max_total_tokens = 0, .max_upstream_calls = 0, .max_cost_usd = 0}),
+              ElementsAre(Mistake("budget.max_total_tokens", "is 0"),
+                          Mistake("budget.max_upstream_calls", "is 0"),
+                          Mistake("budget.max_cost_usd", "is 0; must be above 0")));
+  EXPECT_THAT(with({.max_cost_usd = 0.0015}),
+              ElementsAre(Mistake("budget.max_cost_usd", "may cost 0.001536")));
+  EXPECT_THAT(with({.max_cost_usd = std::nan("")}), SizeIs(1));
+  ModelTable unpriced = ModelTable::Shipped();
+  unpriced.Announce("free");
+  JobSpec spec = MakeJob(1, 1);
+  spec.moa.layers[0].agents[0].fallback_models = {"free"};
+  spec.budget.max_cost_usd = 1;
+  EXPECT_THAT(Validate(spec, unpriced, {}),
+              ElementsAre(Mistake("budget.max_cost_usd", "free has no price")));
+}
+
 TEST(ValidateTest, SoundJobsHaveNoMistakes) {
   EXPECT_THAT(Check(MakeJob(0, 0)), IsEmpty());
   EXPECT_THAT(Check(MakeJob(2, 3, 2)), IsEmpty());
