@@ -133,12 +133,17 @@ bool ReadMessage(const element& value, const Texts& texts, Completion* completio
   object members;
   if (value.get(members) != simdjson::SUCCESS) return false;
   bool token = false;
+  bool reasoning = false;
+  std::optional<element> older_name;
   for (const auto& [key, member] : members) {
     if (key == "content") token |= texts.Append(member, &completion->content);
-    if (key == "reasoning") token |= texts.Append(member, &completion->reasoning);
+    if (key == "reasoning") reasoning |= texts.Append(member, &completion->reasoning);
+    if (key == "reasoning_content") older_name = member;
     if (key == "tool_calls") token |= ReadToolCalls(member, texts, &completion->tool_calls);
   }
-  return token;
+  // Some servers send the same text under both names.
+  if (!reasoning && older_name) reasoning = texts.Append(*older_name, &completion->reasoning);
+  return token || reasoning;
 }
 
 // Returns whether the first choice was there.

@@ -83,6 +83,8 @@ CallResult Transfer::TakeResult() {
     result.time_to_first_token = first_token_time_ - start_time_;
   }
   result.rate_limits = head_.rate_limits;
+  result.received_bytes =
+      streamed_.completion.content.size() + streamed_.completion.reasoning.size();
   if (failure_) {
     result.outcome = Report();
   } else {

@@ -61,6 +61,9 @@ TEST(ClassifyTest, KnowsEveryStatusAndCode) {
       {429, "queue_exceeded", false, 30, ErrorCode::kQueueExceeded, true, 30},
       {429, "", no_word, 3, ErrorCode::kQuotaExceeded, true, 3},
       {429, "", no_word, none, ErrorCode::kQueueExceeded, true, none},
+      {429, "insufficient_quota", no_word, none, ErrorCode::kPaymentRequired, false, none},
+      {429, "rate_limit_exceeded", no_word, 7, ErrorCode::kQuotaExceeded, true, 7},
+      {401, "invalid_api_key", no_word, none, ErrorCode::kUnauthorized, false, none},
       {500, "", no_word, none, ErrorCode::kServerError, true, none},
       {502, "", no_word, none, ErrorCode::kServerError, true, none},
       {503, "", no_word, 2, ErrorCode::kServerError, true, 2},
@@ -108,7 +111,8 @@ TEST(ClassifyTest, KnowsTransportFailures) {
       {CURLE_OPERATION_TIMEDOUT, ErrorCode::kUpstreamTimeout, true},
       {CURLE_PARTIAL_FILE, ErrorCode::kTruncated, true},
       {CURLE_UNSUPPORTED_PROTOCOL, ErrorCode::kMalformedResponse, true},
-      {CURLE_HTTP2_STREAM, ErrorCode::kMalformedResponse, true},
+      {CURLE_HTTP2, ErrorCode::kConnectionFailed, true},         // GOAWAY
+      {CURLE_HTTP2_STREAM, ErrorCode::kConnectionFailed, true},  // refused, reset
       {CURLE_OUT_OF_MEMORY, ErrorCode::kInternal, false},
   };
   for (const auto& c : cases) {
