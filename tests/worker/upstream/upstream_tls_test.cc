@@ -99,5 +99,33 @@ TEST_F(UpstreamTlsTest, CancelsDuringTheHandshake) {
   EXPECT_EQ(call->Result().error().error.code, ErrorCode::kCancelled);
 }
 
+// A call that waits for the first connection to say whether it can be shared goes on when that one is
+// given up.
+TEST_F(UpstreamTlsTest, ACallThatWaitedForAGivenUpConnectionOpensItsOwn) {
+  ScriptedServer server(
+      [](ScriptedConnection& connection) {
+        if (connection.number() == 0) {
+          connection.WaitForPeerToLeaveWithoutHandshake();
+        } else {
+          Serve(connection);
+        }
+      },
+      File("good.pem"), File("good.key"));
+  UpstreamOptions options =
+      ClientRig::OptionsFor(absl::StrCat("https://127.0.0.1:", server.port()));
+  options.ca_file = authority_->ca_file();
+  ClientRig rig(options);
+  const auto first = rig.Start(SimpleRequest());
+  const auto second = rig.Start(SimpleRequest());
+  const auto third = rig.Start(SimpleRequest());
+  EXPECT_TRUE(rig.Cancel(*second));
+  EXPECT_EQ(second->Result().error().error.code, ErrorCode::kCancelled);
+  EXPECT_FALSE(third->done());
+  EXPECT_TRUE(rig.Cancel(*first));
+  const CallResult result = third->Result();
+  ASSERT_TRUE(result.ok()) << result.error().error.message;
+  EXPECT_EQ(result.completion().content, "4.");
+}
+
 }  // namespace
 }  // namespace moa::upstream
