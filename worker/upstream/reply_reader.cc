@@ -299,21 +299,19 @@ absl::Status ReplyReader::AddEvent(const SseParser::Event& event, StreamedReply*
     return absl::InvalidArgumentError("a piece of the stream is not a JSON object");
   }
   bool known = false;
+  bool has_error = is_error;
   for (const auto& [key, value] : members) {
     if (key == "choices") {
       known = true;
       ReadChoices(value, texts, &reply->completion, &reply->has_token);
+    } else if (key == "error") {
+      has_error |= !value.is_null();
     } else {
       known |= key == "usage";
       ReadEnvelope({key.data(), key.size()}, value, texts, &reply->completion);
     }
   }
-  if (known && !is_error) {
-    element error;
-    if (members["error"].get(error) != simdjson::SUCCESS || error.is_null()) {
-      return absl::OkStatus();
-    }
-  }
+  if (known && !has_error) return absl::OkStatus();
   ProviderError error;
   if (ReadErrorObject(members, texts, &error) || is_error) reply->error = std::move(error);
   return absl::OkStatus();  // a JSON object of another kind is a message of a future version
