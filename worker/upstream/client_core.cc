@@ -191,7 +191,12 @@ void UpstreamClient::Core::CollectFinished() {
   while (CURL* easy = multi_.TakeFinished(&code)) {
     char* self = nullptr;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
-    End(reinterpret_cast<Transfer*>(self)->id(), code, now);
+    auto* transfer = reinterpret_cast<Transfer*>(self);
+    if (transfer->TakesFreshTry(code)) {
+      multi_.Remove(easy);
+      if (multi_.Add(easy)) continue;
+    }
+    End(transfer->id(), code, now);
   }
 }
 

@@ -81,7 +81,7 @@ Classification ClassifyReply(const Failure& failure) {
   Classification result;
   result.code = ClassifyStatus(failure);
   result.retry_after = failure.retry_after;
-  if (result.code == ErrorCode::kQueueExceeded) {
+  if (result.code == ErrorCode::kQueueExceeded || result.code == ErrorCode::kQuotaExceeded) {
     result.retryable = true;
     if (failure.should_retry == false) {
       result.retry_after =

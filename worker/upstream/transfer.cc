@@ -130,6 +130,7 @@ void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> header
     curl_easy_setopt(easy(), CURLOPT_URL, url.c_str());
     curl_easy_setopt(easy(), kind == Kind::kChat ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
   }
+  if (std::exchange(fresh_try_, false)) curl_easy_setopt(easy(), CURLOPT_FRESH_CONNECT, 0L);
   curl_easy_setopt(easy(), CURLOPT_HTTPHEADER, headers_->plain.get());
   const long connect_ms =
       std::max<long>(1, static_cast<long>(absl::ToInt64Milliseconds(Clamp(timeouts_.connect))));

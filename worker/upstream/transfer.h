@@ -55,6 +55,11 @@ class Transfer {
   absl::Status BeginChat(const ChatRequest& request, CallId id,
                          std::shared_ptr<const Headers> headers, absl::Time now);
 
+  // libcurl has given up, although the server has never begun on the request: every connection that it
+  // was sent on was just being ended. True once a call: the request then goes out first on a connection
+  // of its own, which the caller is to start.
+  bool TakesFreshTry(CURLcode code);
+
   // The transfer has ended with `code` at `now`: makes up the outcome. Once a call, before the
   // Takes.
   void Settle(CURLcode code, absl::Time now);
@@ -131,6 +136,7 @@ class Transfer {
   absl::Time first_token_time_;
   absl::Time last_byte_time_;
   absl::Time end_mark_time_;  // when [DONE] came
+  bool fresh_try_ = false;
   bool delta_queued_ = false;
   size_t delivered_content_ = 0;
   size_t delivered_reasoning_ = 0;

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/check.h"
-#include "tests/cluster/http_call.h"
 #include "tests/cluster/mini_cluster.h"
 
 namespace moa::upstream {
@@ -21,7 +20,7 @@ pid DIR/pid;
 error_log DIR/error.log notice;
 events { worker_connections 2048; }
 http {
-  log_format test '$connection $server_protocol $ssl_session_reused $status $uri';
+  log_format test '$connection $server_protocol $ssl_session_reused $status $request_length $uri';
   access_log DIR/access.log test;
   client_body_temp_path DIR/body;
   proxy_temp_path DIR/proxy;
@@ -36,6 +35,7 @@ http {
     listen ADDRESS ssl HTTP2;
     ssl_certificate DIR/front.pem;
     ssl_certificate_key DIR/front.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:test:1m;
     location / {
       proxy_pass http://backend;
@@ -82,16 +82,10 @@ bool NginxFront::Start(const std::string& backend, const Options& options) {
                                          "-c", authority_.File("nginx.conf")},
                                 .output_path = authority_.File("nginx.out"),
                                 .log_path = authority_.File("nginx.err")});
-  // In clear text it answers 400: enough to know that it accepts connections.
-  bool accepts = false;
-  cluster::WaitUntil([&] {
-    try {
-      accepts = cluster::HttpCall(address, "GET", "/").status != 0;
-    } catch (const std::runtime_error&) {
-    }
-    return accepts || !process_->Running();
-  });
-  return accepts;
+  // It writes its number once it listens; where it cannot, it ends.
+  const auto listens = [&] { return !cluster::ReadFile(authority_.File("pid")).empty(); };
+  cluster::WaitUntil([&] { return listens() || !process_->Running(); });
+  return listens();
 }
 
 std::vector<NginxFront::Request> NginxFront::Requests() const {
@@ -100,10 +94,9 @@ std::vector<NginxFront::Request> NginxFront::Requests() const {
   Request request;
   std::string reused;
   while (lines >> request.connection >> request.protocol >> reused >> request.status >>
-         request.path) {
+         request.bytes >> request.path) {
     request.session_reused = reused == "r";
-    // The question whether it accepts connections, above.
-    if (request.status != 400) requests.push_back(request);
+    requests.push_back(request);
   }
   return requests;
 }

@@ -32,7 +32,8 @@ class NginxFront {
     std::string connection;  // its number
     std::string protocol;    // "HTTP/2.0", "HTTP/1.1"
     bool session_reused = false;
-    int status = 0;  // 499: the client left
+    int status = 0;    // 499: the client left
+    size_t bytes = 0;  // of the request, as they came over the wire
     std::string path;
   };
   std::vector<Request> Requests() const;

@@ -13,10 +13,11 @@
 namespace moa::upstream {
 namespace {
 
+using testing::AnyOf;
 using testing::Each;
 using testing::Field;
 using testing::HasSubstr;
-using testing::Le;
+using testing::Not;
 
 using Requests = std::vector<NginxFront::Request>;
 using Calls = std::vector<std::shared_ptr<RecordedCall>>;
@@ -108,14 +109,45 @@ TEST_F(UpstreamHttp2Test, CancellingACallLeavesTheOthersOfItsConnectionAlone) {
   EXPECT_EQ(cluster_.UpstreamCallsClosedByClient(), 1);
 }
 
-// The server ends connections in the middle of traffic; what it had not begun is sent again elsewhere.
+// The server ends connections in the middle of traffic; what it had not begun is sent again elsewhere,
+// also where that happens more often than libcurl has patience for.
 TEST_F(UpstreamHttp2Test, AServerThatEndsConnectionsLosesNoCall) {
-  StartFront(quick_, {.requests_per_connection = 7});
+  for (const int requests_per_connection : {1, 7}) {
+    StartFront(quick_, {.requests_per_connection = requests_per_connection});
+    StartClient();
+    for (int round = 0; round < 5; ++round) {
+      ExpectAllSucceed(StartCalls(20));
+      ExpectAllSucceed(StartCalls(20, /*stream=*/false));
+    }
+    if (HasFailure()) return;
+    // None was answered twice either.
+    EXPECT_EQ(cluster_.UpstreamCalls(), 200);
+    EXPECT_GE(CountConnections(front_->WaitForRequests(200)), 200u / requests_per_connection);
+  }
+}
+
+// The service dies behind its front: the running call is cut, the next one gets the front's own page.
+TEST_F(UpstreamHttp2Test, ReportsAServiceThatDiesBehindItsFront) {
+  StartFront(slow_);
   StartClient();
-  for (int round = 0; round < 10; ++round) ExpectAllSucceed(StartCalls(20));
-  // None was answered twice either.
-  EXPECT_EQ(cluster_.UpstreamCalls(), 200);
-  EXPECT_GE(CountConnections(front_->WaitForRequests(200)), 200u / 7);
+  const Calls calls = StartCalls(2);
+  for (const auto& call : calls) ASSERT_TRUE(WaitForText(*call));
+  cluster_.simulator().Kill();
+  for (const auto& call : calls) {
+    const CallResult result = call->Result();
+    ASSERT_FALSE(result.ok());
+    EXPECT_THAT(result.error().error.code,
+                AnyOf(ErrorCode::kConnectionFailed, ErrorCode::kTruncated));
+    EXPECT_TRUE(result.error().retryable);
+    EXPECT_GT(result.received_bytes, 0u);
+  }
+  const CallResult result = rig_->Start(SimpleRequest(true))->Result();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().error.code, ErrorCode::kServerError);
+  EXPECT_EQ(result.error().error.http_status, 502u);
+  EXPECT_TRUE(result.error().retryable);
+  EXPECT_THAT(result.error().error.message, HasSubstr("502 Bad Gateway"));
+  EXPECT_THAT(result.error().error.message, Not(HasSubstr("<")));
 }
 
 TEST_F(UpstreamHttp2Test, FallsBackToHttp1WhereThereIsNoHttp2) {
@@ -139,9 +171,11 @@ TEST_F(UpstreamHttp2Test, NewConnectionsResumeTheTlsSession) {
   for (const auto& request : requests)
     reused.try_emplace(request.connection, request.session_reused);
   EXPECT_GE(reused.size(), 6u);
-  size_t full = 0;
-  for (const auto& [connection, session_reused] : reused) full += session_reused ? 0 : 1;
-  EXPECT_EQ(full, 1u);  // the first one
+  size_t resumed = 0;
+  for (const auto& [connection, session_reused] : reused) resumed += session_reused ? 1 : 0;
+  // Without sharing, the first call's handle alone would know the session. (A ticket that is just being
+  // replaced by a newer one can miss a connection.)
+  EXPECT_GE(resumed, 3u);
 }
 
 TEST_F(UpstreamHttp2Test, CallsUseTheConnectionThatWasOpenedAhead) {
@@ -195,16 +229,23 @@ TEST_F(UpstreamHttp2Test, NoCallIsForgottenWhileOthersAreCancelled) {
   }
 }
 
-TEST_F(UpstreamHttp2Test, ACompressedBodyArrivesAsItWasWritten) {
+// Compressed where the provider takes that, else in pieces as the window allows: the same arrives.
+TEST_F(UpstreamHttp2Test, ALargeBodyArrivesAsItWasWritten) {
   StartFront(quick_);
-  options_.provider = "cerebras";
-  options_.gzip_from_bytes = 1000;
-  ClientRig& rig = StartClient();
-  const std::string prompt(50'000, 'p');
-  const CallResult result = rig.Start(SimpleRequest(true, prompt))->Result();
-  ASSERT_TRUE(result.ok()) << result.error().error.message;
-  EXPECT_THAT(cluster::HttpCall(cluster_.simulator_address(), "GET", "/sim/requests").body,
-              HasSubstr(absl::StrCat(R"("messages":[{"role":"user","content":")", prompt, "\"}]")));
+  const std::string prompt(300'000, 'p');
+  for (const char* provider : {"cerebras", "compatible"}) {
+    options_.provider = provider;
+    options_.gzip_from_bytes = 1000;
+    const size_t before = front_->Requests().size();
+    const CallResult result = StartClient().Start(SimpleRequest(true, prompt))->Result();
+    ASSERT_TRUE(result.ok()) << result.error().error.message;
+    const Requests requests = front_->WaitForRequests(before + 1);
+    EXPECT_EQ(requests.back().bytes < 10'000, options_.provider == "cerebras");
+    EXPECT_THAT(
+        cluster::HttpCall(cluster_.simulator_address(), "GET", "/sim/requests").body,
+        HasSubstr(absl::StrCat(R"("messages":[{"role":"user","content":")", prompt, "\"}]")));
+    cluster::HttpCall(cluster_.simulator_address(), "POST", "/sim/reset");
+  }
 }
 
 }  // namespace
