@@ -79,7 +79,8 @@ void RateLimitsToProto(const upstream::RateLimits& limits, v1::RateLimits* out) 
 }
 
 // Tool calls are owned here while upstream::Message borrows them.
-upstream::MessagesJson EncodeMessages(const std::vector<const v1::Message*>& messages) {
+upstream::MessagesJson EncodeMessages(const std::vector<const v1::Message*>& messages,
+                                      const upstream::MessageStyle& style) {
   std::vector<std::vector<upstream::ToolCall>> tool_calls(messages.size());
   std::vector<upstream::Message> views(messages.size());
   for (size_t i = 0; i < messages.size(); ++i) {
@@ -94,7 +95,7 @@ upstream::MessagesJson EncodeMessages(const std::vector<const v1::Message*>& mes
     views[i].tool_calls = tool_calls[i];
     views[i].tool_call_id = message.tool_call_id();
   }
-  return upstream::MessagesJson::Encode(views);
+  return upstream::MessagesJson::Encode(views, style);
 }
 
 void CopyParameters(const v1::Agent& parameters, upstream::ChatRequest& request) {
@@ -152,6 +153,7 @@ void ToProto(const FinishedAttempt& finished, v1::AttemptFinished* out) {
     RateLimitsToProto(result.rate_limits, out->mutable_rate_limits());
   }
   out->set_input_hash(finished.input_hash);
+  out->set_received_bytes(result.received_bytes);
 }
 
 void ToProto(const AttemptTable::Held& held, v1::HeldAttempt* out) {
@@ -160,21 +162,24 @@ void ToProto(const AttemptTable::Held& held, v1::HeldAttempt* out) {
   if (held.finished != nullptr) ToProto(*held.finished, out->mutable_finished());
 }
 
-upstream::MessagesJson EncodeContext(const v1::PutContext& context) {
+upstream::MessagesJson EncodeContext(const v1::PutContext& context,
+                                     const upstream::MessageStyle& style) {
   std::vector<const v1::Message*> messages;
   for (const v1::Message& message : context.messages()) messages.push_back(&message);
-  return EncodeMessages(messages);
+  return EncodeMessages(messages, style);
 }
 
 absl::StatusOr<upstream::ChatRequest> MakeChatRequest(const v1::RunTask& task,
-                                                      const Contexts& contexts) {
+                                                      const Contexts& contexts,
+                                                      const upstream::MessageStyle& style) {
   upstream::ChatRequest request;
   request.model = task.model();
   request.stream = task.stream() || task.stream_deltas();
+  request.prompt_cache_key = task.prompt_cache_key();
   // Messages between two contexts are encoded together.
   std::vector<const v1::Message*> run;
   const auto flush = [&] {
-    if (!run.empty()) request.prompt.push_back(EncodeMessages(run));
+    if (!run.empty()) request.prompt.push_back(EncodeMessages(run, style));
     run.clear();
   };
   for (const v1::PromptPart& part : task.prompt()) {

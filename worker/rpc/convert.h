@@ -23,12 +23,14 @@ void ToProto(const FinishedAttempt& finished, v1::AttemptFinished* out);
 void ToProto(const AttemptTable::Held& held, v1::HeldAttempt* out);
 
 // The messages of a PutContext, escaped once for all the calls that will name them.
-upstream::MessagesJson EncodeContext(const v1::PutContext& context);
+upstream::MessagesJson EncodeContext(const v1::PutContext& context,
+                                     const upstream::MessageStyle& style);
 
 using Contexts = absl::flat_hash_map<uint64_t, upstream::MessagesJson>;
 // The call that a task asks for, without its timeouts. FailedPrecondition names a context that the
 // coordinator has not sent.
 absl::StatusOr<upstream::ChatRequest> MakeChatRequest(const v1::RunTask& task,
-                                                      const Contexts& contexts);
+                                                      const Contexts& contexts,
+                                                      const upstream::MessageStyle& style);
 
 }  // namespace moa::worker

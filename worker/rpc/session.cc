@@ -31,6 +31,7 @@ Session::Session(Loop& loop, std::shared_ptr<grpc::Channel> channel, Options opt
       stub_(v1::WorkerHub::NewStub(channel_)),
       options_(std::move(options)),
       identity_(identity),
+      message_style_(upstream.provider().messages),
       attempts_(options_.limits),
       calls_(upstream, metrics,
              [this](AttemptTable::Key key, upstream::CallResult result) {
@@ -92,6 +93,8 @@ v1::WorkerMessage Session::MakeHello() {
   hello->set_slots(attempts_.slots());
   hello->mutable_models()->Assign(identity_.models.begin(), identity_.models.end());
   hello->set_draining(identity_.draining);
+  hello->set_key_fingerprint(identity_.key_fingerprint);
+  hello->set_provider(identity_.provider);
   for (const AttemptTable::Held& held : attempts_.BeginConnection()) {
     ToProto(held, hello->add_held());
   }
@@ -207,7 +210,7 @@ void Session::HandleWelcome(const v1::Welcome& welcome) {
 
 void Session::HandleContext(const v1::PutContext& context) {
   if (contexts_.contains(context.key())) return;
-  upstream::MessagesJson json = EncodeContext(context);
+  upstream::MessagesJson json = EncodeContext(context, message_style_);
   if (context_bytes_ + json.size() > options_.context_bytes_max) {
     LogWarning("contexts fill their memory; tasks that need this one are refused",
                {{"coordinator", options_.address}, {"held_bytes", context_bytes_}});
@@ -221,7 +224,7 @@ void Session::HandleRunTask(const v1::RunTask& task) {
   const AttemptRef ref = FromProto(task.ref());
   AttemptTable::Key key = 0;
   if (attempts_.Admit(ref, task.input_hash(), &key) != AttemptTable::Verdict::kStart) return;
-  absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task, contexts_);
+  absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task, contexts_, message_style_);
   if (!request.ok()) {
     attempts_.Finish(
         key, MakeErrorResult(upstream::ErrorCode::kInternal, request.status().message(), true));
@@ -243,6 +246,7 @@ bool Session::NextMessage(absl::Time now, v1::WorkerMessage* message) {
     status->set_slots(attempts_.slots());
     status->mutable_models()->Assign(identity_.models.begin(), identity_.models.end());
     status->set_draining(identity_.draining);
+    status->set_key_fingerprint(identity_.key_fingerprint);
     return true;
   }
   // The last text of an attempt comes before its result.

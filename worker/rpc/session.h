@@ -24,6 +24,8 @@ struct WorkerIdentity {
   std::string name = "";
   std::vector<std::string> models = {};
   bool draining = false;
+  std::string provider = "";
+  std::string key_fingerprint = "";
 };
 
 // A worker's relation to one coordinator, over any number of connections: dials it again and again, says in
@@ -105,6 +107,7 @@ class Session {
   const std::unique_ptr<v1::WorkerHub::Stub> stub_;
   const Options options_;
   const WorkerIdentity& identity_;
+  const upstream::MessageStyle message_style_;
 
   AttemptTable attempts_;
   CallRunner calls_;

@@ -35,6 +35,13 @@ upstream::UpstreamOptions MakeUpstreamOptions(const WorkerOptions& options) {
   }
   made.user_agent = absl::StrCat("moa-worker/", MoaVersion());
   made.ca_file = options.upstream_ca_file;
+  made.provider = options.provider;
+  made.prompt_cache_key = options.prompt_cache_key;
+  // "Above": one byte more is the first that is compressed.
+  made.gzip_from_bytes =
+      options.gzip_requests_above == 0 ? 0 : static_cast<size_t>(options.gzip_requests_above) + 1;
+  made.streams_per_connection = static_cast<size_t>(options.streams_per_connection);
+  made.connections_max = static_cast<size_t>(options.upstream_connections);
   // Calls that are being closed still count for a moment after their slot is free.
   made.calls_max = 2 * static_cast<size_t>(options.slots) + 16;
   return made;
@@ -64,6 +71,8 @@ absl::Status Worker::Open() {
   identity_.name = options_.name;
   MOA_ASSIGN_OR_RETURN(upstream_,
                        upstream::UpstreamClient::Create(loop_, MakeUpstreamOptions(options_)));
+  identity_.provider = std::string(upstream_->provider().name);
+  identity_.key_fingerprint = upstream_->key_fingerprint();
   MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                        MakeChannelCredentials(options_.tls));
   grpc::ChannelArguments arguments = ChannelDefaults();
@@ -106,8 +115,9 @@ void Worker::Start() {
     if (absl::StartsWith(options_.base_url, "http://") && !options_.api_key.empty()) {
       LogDebug("the API is called without TLS", {{"base_url", options_.base_url}});
     }
-    upstream_->WarmUp();
+    upstream_->WarmUp(static_cast<size_t>(std::min(options_.warm_connections, options_.slots)));
     RefreshModels();
+    if (!options_.api_key_file.empty()) WatchKeyFile();
     for (const auto& session : sessions_) session->Start();
   });
 }
@@ -198,14 +208,35 @@ void Worker::UpdateGauges() {
   connected_ = connected > 0;
 }
 
+void Worker::WatchKeyFile() {
+  loop_.CallAt(Loop::Now() + options_.key_file_interval, [this] {
+    if (phase_ == Phase::kClosed) return;
+    ReloadKey();
+    WatchKeyFile();
+  });
+}
+
+void Worker::ReloadKey() {
+  // A file that cannot be read now keeps the old key: it may be in the middle of being replaced.
+  const absl::Status status = upstream_->ReloadApiKey();
+  if (!status.ok() && !std::exchange(key_failure_logged_, true)) {
+    LogWarning("cannot read the API key again; I go on with the old one",
+               {{"reason", status.message()}});
+  }
+  if (status.ok()) key_failure_logged_ = false;
+  if (upstream_->key_fingerprint() == identity_.key_fingerprint) return;
+  identity_.key_fingerprint = upstream_->key_fingerprint();
+  LogInfo("the API key has changed", {{"key_fingerprint", identity_.key_fingerprint}});
+  for (const auto& session : sessions_) session->AnnounceStatus();
+  // Another key may use other models. While a list is under way its answer comes first.
+  if (models_timer_ == 0) return;
+  loop_.CancelTimer(models_timer_);
+  models_timer_ = 0;
+  RefreshModels();
+}
+
 void Worker::RefreshModels() {
   if (phase_ == Phase::kClosed) return;
-  // A key that was changed in its file counts from here on; a file that cannot be read now keeps the old one.
-  if (!options_.api_key_file.empty()) {
-    if (const absl::Status status = upstream_->ReloadApiKey(); !status.ok()) {
-      LogWarning("cannot read the API key again", {{"reason", status.message()}});
-    }
-  }
   upstream_->ListModels([this](upstream::ModelsResult result) { OnModels(std::move(result)); });
 }
 
@@ -235,7 +266,10 @@ void Worker::OnModels(upstream::ModelsResult result) {
   }
   const absl::Duration wait =
       models_retry_ == absl::ZeroDuration() ? kModelsInterval : models_retry_;
-  loop_.CallAt(Loop::Now() + wait, [this] { RefreshModels(); });
+  models_timer_ = loop_.CallAt(Loop::Now() + wait, [this] {
+    models_timer_ = 0;
+    RefreshModels();
+  });
 }
 
 }  // namespace moa::worker

@@ -58,6 +58,8 @@ class Worker {
   void EnterPhase(Phase phase, absl::Duration limit);
   bool IsSettled() const;
   void UpdateGauges();
+  void WatchKeyFile();
+  void ReloadKey();
   void RefreshModels();
   void OnModels(upstream::ModelsResult result);
 
@@ -72,7 +74,9 @@ class Worker {
   Phase phase_ = Phase::kRunning;
   absl::Time phase_deadline_ = absl::InfiniteFuture();
   absl::Duration models_retry_ = absl::ZeroDuration();  // the last wait after a failure
+  Loop::TimerId models_timer_ = 0;
   bool models_failure_logged_ = false;
+  bool key_failure_logged_ = false;
 
   std::atomic<bool> connected_ = false;
   std::atomic<bool> draining_ = false;

@@ -9,6 +9,7 @@
 #include "common/base/version.h"
 #include "common/flags/flags.h"
 #include "common/flags/values.h"
+#include "worker/upstream/provider.h"
 
 namespace moa::worker {
 namespace {
@@ -21,6 +22,14 @@ std::string HostAndProcess() {
     std::snprintf(host, sizeof host, "worker");
   }
   return absl::StrCat(host, "-", getpid());
+}
+
+std::vector<std::string> ProviderChoices() {
+  std::vector<std::string> choices = {"auto"};
+  for (const upstream::Provider& provider : upstream::Providers()) {
+    choices.emplace_back(provider.name);
+  }
+  return choices;
 }
 
 void AddFlags(FlagSet& flags, WorkerOptions* options) {
@@ -37,6 +46,8 @@ void AddFlags(FlagSet& flags, WorkerOptions* options) {
   flags.Group("Provider");
   flags.String("base-url", &options->base_url, "where the API is; also CEREBRAS_BASE_URL");
   flags.AlsoEnvironment("base-url", "CEREBRAS_BASE_URL");
+  flags.Choice("provider", &options->provider, ProviderChoices(),
+               "which fields the API understands; auto: by its address");
   flags.String("api-key-file", &options->api_key_file,
                "file with the API key, read again when it changes; else CEREBRAS_API_KEY");
   flags.String("upstream-ca-file", &options->upstream_ca_file,
@@ -45,6 +56,17 @@ void AddFlags(FlagSet& flags, WorkerOptions* options) {
                  absl::Milliseconds(1), absl::Hours(24));
   flags.Duration("upstream-first-byte-timeout", &options->first_byte_timeout,
                  "longest wait for a reply's first byte", absl::Milliseconds(1), absl::Hours(24));
+  flags.Bool("prompt-cache-key", &options->prompt_cache_key,
+             "send prompt cache keys; a Cerebras account must have them enabled");
+  flags.Int("gzip-requests-above", &options->gzip_requests_above,
+            "compress requests of more bytes where the API takes that; 0: never", 0, 1 << 30);
+  flags.Int("warm-connections", &options->warm_connections,
+            "connections to open before the first call; 0: none", 0, 1000);
+  flags.Int("streams-per-connection", &options->streams_per_connection,
+            "calls that share an HTTP/2 connection", 1, 10'000);
+  flags.Int("upstream-connections", &options->upstream_connections,
+            "most connections to the API, calls beyond wait; 0: as many as the slots need", 0,
+            100'000);
   flags.Group("Watching");
   flags.Address("metrics-listen", &options->metrics_listen,
                 "where /metrics, /healthz and /readyz are served");

@@ -23,6 +23,12 @@ struct WorkerOptions {
   std::string upstream_ca_file = "";
   absl::Duration call_timeout = absl::Minutes(5);
   absl::Duration first_byte_timeout = absl::Seconds(60);
+  std::string provider = "auto";  // "auto", or one of upstream::Providers()
+  bool prompt_cache_key = false;
+  int64_t gzip_requests_above = 16 << 10;  // bytes; 0: never
+  int64_t warm_connections = 4;            // 0: none
+  int64_t streams_per_connection = 32;
+  int64_t upstream_connections = 0;  // 0: as many as the slots need
 
   int64_t slots = 64;
   absl::Duration drain_timeout = absl::Seconds(30);
@@ -35,6 +41,7 @@ struct WorkerOptions {
   // Not flags; tests shorten them.
   absl::Duration settle_timeout = absl::Seconds(2);  // for ResultsDurable, at the end of draining
   absl::Duration welcome_timeout = absl::Seconds(10);
+  absl::Duration key_file_interval = absl::Seconds(10);  // between looks at the key file
 };
 
 // Fills `*options` from the flags and the environment. Returns the exit status when the process should end

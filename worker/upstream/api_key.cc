@@ -10,6 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/hash/sha256.h"
+#include "worker/upstream/provider.h"
 
 namespace moa::upstream {
 namespace {
@@ -69,6 +71,11 @@ absl::StatusOr<std::string> ApiKey::Read() const {
   }
   text.resize(size);
   return CheckKey(text, absl::StrCat("the API key file ", path_));
+}
+
+std::string KeyFingerprint(absl::string_view base_url, absl::string_view key) {
+  if (key.empty()) return "";
+  return Sha256Hex(absl::StrCat("moa-key:", OriginOf(base_url), key)).substr(0, 16);
 }
 
 }  // namespace moa::upstream

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace moa::upstream {
 
@@ -28,5 +29,9 @@ class ApiKey {
   std::string value_;
   std::string path_;
 };
+
+// Tells the accounts of calls apart without showing a key: the first 16 hexadecimal digits of SHA-256
+// over "moa-key:", the origin of `base_url` (OriginOf) and the key. Empty without a key. Pure.
+std::string KeyFingerprint(absl::string_view base_url, absl::string_view key);
 
 }  // namespace moa::upstream

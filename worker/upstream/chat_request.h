@@ -42,8 +42,8 @@ struct Timeouts {
 inline constexpr absl::Duration kTimeoutMin = absl::Milliseconds(1);
 inline constexpr absl::Duration kTimeoutMax = absl::Hours(24);
 
-// One chat completions call. Only what is set here is sent: the provider answers an unknown or
-// unsupported field with a 400. A value type; cheap to move, and prompts are shared, not copied.
+// One chat completions call. Only what is set here is sent, in the provider's dialect: some answer
+// an unknown field with a 400. A value type; cheap to move, and prompts are shared, not copied.
 struct ChatRequest {
   std::string model;
   // The conversation: these parts one after another.
@@ -61,6 +61,8 @@ struct ChatRequest {
   std::vector<Tool> tools;
   ToolChoice tool_choice;                   // left out when there are no tools
   std::optional<bool> parallel_tool_calls;  // left out when there are no tools
+
+  std::string prompt_cache_key;  // empty: left out; also where the provider does not take it
 
   bool stream = false;
   Timeouts timeouts;  // each is clamped to [kTimeoutMin, kTimeoutMax]

@@ -30,7 +30,17 @@ HeaderList MakeHeaderList(const std::vector<std::string>& lines) {
 UpstreamClient::Core::Core(Loop& loop, UpstreamOptions options, std::string api_key)
     : loop_(loop),
       api_key_(std::move(api_key)),
-      multi_(loop, options.calls_max, [this] { Turn(); }) {
+      multi_(loop,
+             {.connections_max = options.connections_max,
+              .idle_connections_max = options.calls_max,
+              .streams_per_connection = options.streams_per_connection},
+             [this] { Turn(); }) {
+  shared_.provider = options.provider == "auto" ? GuessProvider(options.base_url)
+                                                : *FindProvider(options.provider);
+  if (shared_.provider.prompt_cache_key == Provider::CacheKey::kIfAllowed) {
+    shared_.provider.prompt_cache_key =
+        options.prompt_cache_key ? Provider::CacheKey::kAlways : Provider::CacheKey::kNever;
+  }
   shared_.options = std::move(options);
   BuildHeaders();
 }
@@ -67,6 +77,7 @@ void UpstreamClient::Core::BuildHeaders() {
   lines.push_back("Content-Encoding: gzip");
   headers->gzip = MakeHeaderList(lines);
   headers_ = std::move(headers);
+  key_fingerprint_ = KeyFingerprint(shared_.options.base_url, api_key_);
 }
 
 absl::Status UpstreamClient::Core::ReloadApiKey() {
@@ -106,10 +117,12 @@ CallId UpstreamClient::Core::ListModels(absl::AnyInvocable<void(ModelsResult res
   return id;
 }
 
-void UpstreamClient::Core::WarmUp() {
-  TransferPtr transfer = TakeFromPool();
-  transfer->BeginGet(Transfer::Kind::kWarmUp, ++last_id_, headers_, Loop::Now());
-  Launch(std::move(transfer), absl::OkStatus());
+void UpstreamClient::Core::WarmUp(size_t count) {
+  for (; count > 0; --count) {
+    TransferPtr transfer = TakeFromPool();
+    transfer->BeginGet(Transfer::Kind::kWarmUp, ++last_id_, headers_, Loop::Now());
+    Launch(std::move(transfer), absl::OkStatus());
+  }
 }
 
 void UpstreamClient::Core::Launch(TransferPtr transfer, const absl::Status& sendable) {
@@ -178,7 +191,12 @@ void UpstreamClient::Core::CollectFinished() {
   while (CURL* easy = multi_.TakeFinished(&code)) {
     char* self = nullptr;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
-    End(reinterpret_cast<Transfer*>(self)->id(), code, now);
+    auto* transfer = reinterpret_cast<Transfer*>(self);
+    if (transfer->TakesFreshTry(code)) {
+      multi_.Remove(easy);
+      if (multi_.Add(easy)) continue;
+    }
+    End(transfer->id(), code, now);
   }
 }
 

@@ -32,10 +32,12 @@ class UpstreamClient::Core {
   CallId Start(ChatRequest request, ChatCallbacks callbacks);
   bool Cancel(CallId id);
   CallId ListModels(absl::AnyInvocable<void(ModelsResult result)> done);
-  void WarmUp();
+  void WarmUp(size_t count);
   absl::Status ReloadApiKey();
   std::optional<CallProgress> Progress(CallId id) const;
   size_t calls_in_flight() const { return running_.size(); }
+  const Provider& provider() const { return shared_.provider; }
+  const std::string& key_fingerprint() const { return key_fingerprint_; }
 
  private:
   using TransferPtr = std::unique_ptr<Transfer>;
@@ -58,6 +60,7 @@ class UpstreamClient::Core {
 
   Loop& loop_;
   std::string api_key_;
+  std::string key_fingerprint_;
   std::shared_ptr<const Transfer::Headers>
       headers_;  // also held by the calls that were started with them
   Transfer::Shared shared_;

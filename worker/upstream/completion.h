@@ -132,6 +132,8 @@ struct CallResult {
   // the reply was not streamed.
   absl::Duration time_to_first_token;
   RateLimits rate_limits;
+  // Bytes of content and reasoning that had come, also when the call failed or was cancelled.
+  size_t received_bytes = 0;
 
   bool ok() const { return std::holds_alternative<Completion>(outcome); }
   // REQUIRES: ok() and !ok() respectively.

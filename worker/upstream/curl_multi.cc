@@ -10,15 +10,25 @@
 
 namespace moa::upstream {
 
-CurlMulti::CurlMulti(Loop& loop, size_t connections_max, std::function<void()> on_turn)
-    : loop_(loop), on_turn_(std::move(on_turn)), multi_(curl_multi_init()) {
-  MOA_CHECK(multi_ != nullptr);
+CurlMulti::CurlMulti(Loop& loop, const Options& options, std::function<void()> on_turn)
+    : loop_(loop),
+      on_turn_(std::move(on_turn)),
+      share_(curl_share_init()),
+      multi_(curl_multi_init()) {
+  MOA_CHECK(share_ != nullptr && multi_ != nullptr);
+  // No locks: only the loop's thread comes here.
+  curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   CURLM* multi = multi_.get();
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &CurlMulti::OnSocket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &CurlMulti::OnTimer);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(connections_max));
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options.idle_connections_max));
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                    static_cast<long>(options.connections_max));
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
+  curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
+                    static_cast<long>(options.streams_per_connection));
 }
 
 CurlMulti::~CurlMulti() {
@@ -35,6 +45,7 @@ void CurlMulti::Prepare(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::OnCloseSocket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
+  curl_easy_setopt(easy, CURLOPT_SHARE, share_.get());
 }
 
 bool CurlMulti::Add(CURL* easy) {

@@ -18,11 +18,15 @@ struct EasyCleanup {
 struct MultiCleanup {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
+struct ShareCleanup {
+  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+};
 struct SlistFree {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 using EasyHandle = std::unique_ptr<CURL, EasyCleanup>;
 using MultiHandle = std::unique_ptr<CURLM, MultiCleanup>;
+using ShareHandle = std::unique_ptr<CURLSH, ShareCleanup>;
 using HeaderList = std::unique_ptr<curl_slist, SlistFree>;
 
 // libcurl's multi interface with its sockets and timers on a Loop.
@@ -36,8 +40,14 @@ using HeaderList = std::unique_ptr<curl_slist, SlistFree>;
 // or Remove.
 class CurlMulti {
  public:
-  CurlMulti(Loop& loop, size_t connections_max, std::function<void()> on_turn);
-  // REQUIRES: every easy handle was removed.
+  struct Options {
+    size_t connections_max = 0;  // 0: no limit; transfers beyond wait
+    size_t idle_connections_max = 64;
+    size_t streams_per_connection = 32;  // HTTP/2
+  };
+
+  CurlMulti(Loop& loop, const Options& options, std::function<void()> on_turn);
+  // REQUIRES: every easy handle was removed and destroyed.
   ~CurlMulti();
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
@@ -85,7 +95,10 @@ class CurlMulti {
   absl::Time armed_time_ = absl::InfiniteFuture();
   Loop::TimerId timer_ = 0;
   bool acting_ = false;  // inside libcurl
-  MultiHandle multi_;    // last: its cleanup closes sockets, which calls back
+  // TLS sessions, so that a new connection resumes an older one's: libcurl 7.88 keeps them by easy
+  // handle otherwise. (Names and connections it shares within a multi handle by itself.)
+  ShareHandle share_;
+  MultiHandle multi_;  // last: its cleanup closes sockets, which calls back
 };
 
 }  // namespace moa::upstream

@@ -27,6 +27,10 @@ constexpr CodeRule kCodeRules[] = {
     {"token_quota_exceeded", ErrorCode::kQuotaExceeded},
     {"request_quota_exceeded", ErrorCode::kQuotaExceeded},
     {"queue_exceeded", ErrorCode::kQueueExceeded},
+    // OpenAI's names for the same. An account without money answers 429, which no wait mends.
+    {"invalid_api_key", ErrorCode::kUnauthorized},
+    {"insufficient_quota", ErrorCode::kPaymentRequired},
+    {"rate_limit_exceeded", ErrorCode::kQuotaExceeded},
 };
 
 int StatusOf(const Failure& failure) {
@@ -77,7 +81,7 @@ Classification ClassifyReply(const Failure& failure) {
   Classification result;
   result.code = ClassifyStatus(failure);
   result.retry_after = failure.retry_after;
-  if (result.code == ErrorCode::kQueueExceeded) {
+  if (result.code == ErrorCode::kQueueExceeded || result.code == ErrorCode::kQuotaExceeded) {
     result.retryable = true;
     if (failure.should_retry == false) {
       result.retry_after =
@@ -85,7 +89,9 @@ Classification ClassifyReply(const Failure& failure) {
     }
     return result;
   }
-  result.retryable = failure.should_retry.value_or(IsRetryableStatus(StatusOf(failure)));
+  const bool passing =
+      result.code != ErrorCode::kPaymentRequired && IsRetryableStatus(StatusOf(failure));
+  result.retryable = failure.should_retry.value_or(passing);
   return result;
 }
 
@@ -99,8 +105,6 @@ Classification ClassifyTransport(int curl_code) {
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
       return {.code = ErrorCode::kMalformedResponse, .retryable = true, .retry_after = {}};
     // These stay wrong until somebody changes a file or a name.
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -120,6 +124,8 @@ Classification ClassifyTransport(int curl_code) {
     case CURLE_READ_ERROR:
     case CURLE_ABORTED_BY_CALLBACK:
       return {.code = ErrorCode::kInternal, .retryable = false, .retry_after = {}};
+    // CURLE_HTTP2 and CURLE_HTTP2_STREAM are here too: a connection that the server ends (GOAWAY) or
+    // a stream that it refuses or resets, more often than one that it garbles.
     default:
       return {.code = ErrorCode::kConnectionFailed, .retryable = true, .retry_after = {}};
   }

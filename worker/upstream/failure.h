@@ -58,10 +58,11 @@ inline constexpr absl::Duration kUnwelcomeRetryWait = absl::Seconds(5);
 // (CEREBRAS_API sections 1 and 4). Pure.
 //
 // x-should-retry decides where present, else 408, 409, 429 and 5xx, and failures of the connection
-// are retryable; a certificate that does not verify is not. The provider's `code` is matched, never
-// its message. One exception: queue_exceeded comes with x-should-retry: false, which asks clients
-// not to press at once; it is a passing state all the same, so it stays retryable, after
-// kUnwelcomeRetryWait at least.
+// are retryable, HTTP/2's GOAWAY and reset streams among them; a certificate that does not verify is
+// not, nor an account without money. The provider's `code` is matched, never its message. One
+// exception: queue_exceeded comes with x-should-retry: false, which asks clients not to press at
+// once. It and a quota that is used up are passing states all the same, so they stay retryable,
+// after kUnwelcomeRetryWait at least.
 Classification Classify(const Failure& failure);
 
 // The error to report: Classify's verdict, with words for people that say what happened, at which

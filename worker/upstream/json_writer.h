@@ -1,5 +1,11 @@
 #pragma once
 
+// RapidJSON then looks for characters to escape sixteen at a time; prompts are most of what is
+// written.
+#if defined(__SSE2__) && !defined(RAPIDJSON_SSE2)
+#define RAPIDJSON_SSE2
+#endif
+
 #include <string>
 
 #include "absl/strings/string_view.h"

@@ -5,12 +5,12 @@
 namespace moa::upstream {
 namespace {
 
-absl::string_view RoleName(Role role) {
+absl::string_view RoleName(Role role, const MessageStyle& style) {
   switch (role) {
     case Role::kSystem:
       return "system";
     case Role::kDeveloper:
-      return "developer";
+      return style.developer_role ? "developer" : "system";
     case Role::kUnspecified:
     case Role::kUser:
       return "user";
@@ -34,15 +34,17 @@ void WriteToolCall(const ToolCall& call, JsonWriter& writer) {
   writer.EndObject();
 }
 
-void WriteMessage(const Message& message, JsonWriter& writer) {
+void WriteMessage(const Message& message, const MessageStyle& style, JsonWriter& writer) {
   writer.BeginObject();
-  writer.Member("role", RoleName(message.role));
+  writer.Member("role", RoleName(message.role, style));
   const bool assistant = message.role == Role::kAssistant;
   const bool calls = assistant && !message.tool_calls.empty();
   // An assistant that only called tools said nothing; the API wants the member left out then.
   if (!calls || !message.content.empty()) writer.Member("content", message.content);
   if (!message.name.empty()) writer.Member("name", message.name);
-  if (assistant && !message.reasoning.empty()) writer.Member("reasoning", message.reasoning);
+  if (assistant && !message.reasoning.empty() && !style.reasoning_member.empty()) {
+    writer.Member(style.reasoning_member, message.reasoning);
+  }
   if (calls) {
     writer.Key("tool_calls");
     writer.BeginArray();
@@ -55,7 +57,7 @@ void WriteMessage(const Message& message, JsonWriter& writer) {
 
 }  // namespace
 
-MessagesJson MessagesJson::Encode(absl::Span<const Message> messages) {
+MessagesJson MessagesJson::Encode(absl::Span<const Message> messages, const MessageStyle& style) {
   MessagesJson result;
   if (messages.empty()) return result;
   size_t text_bytes = 0;
@@ -69,7 +71,7 @@ MessagesJson MessagesJson::Encode(absl::Span<const Message> messages) {
   JsonWriter writer(*buffer);
   for (size_t i = 0; i < messages.size(); ++i) {
     if (i > 0) writer.NextValue();
-    WriteMessage(messages[i], writer);
+    WriteMessage(messages[i], style, writer);
   }
   result.json_ = absl::string_view(buffer->GetString(), buffer->GetSize());
   result.owner_ = std::move(buffer);

@@ -29,6 +29,14 @@ struct Message {
   absl::string_view tool_call_id;         // kTool only
 };
 
+// How a provider wants the parts of a conversation that are not the same everywhere.
+struct MessageStyle {
+  // The member that carries an assistant's earlier reasoning; empty: it is left out.
+  absl::string_view reasoning_member = "reasoning";
+  // Whether there is a role "developer"; else such messages are "system" ones.
+  bool developer_role = true;
+};
+
 // Messages of a request as JSON text, `{…},{…}`: escaped once, then reused by every call whose
 // prompt contains them (a layer's references are the same for all its agents). Copying one copies a
 // pointer.
@@ -43,7 +51,7 @@ struct Message {
 class MessagesJson {
  public:
   MessagesJson() = default;  // no message
-  static MessagesJson Encode(absl::Span<const Message> messages);
+  static MessagesJson Encode(absl::Span<const Message> messages, const MessageStyle& style = {});
 
   absl::string_view view() const { return json_; }
   size_t size() const { return view().size(); }

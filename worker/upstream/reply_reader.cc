@@ -133,12 +133,17 @@ bool ReadMessage(const element& value, const Texts& texts, Completion* completio
   object members;
   if (value.get(members) != simdjson::SUCCESS) return false;
   bool token = false;
+  bool reasoning = false;
+  std::optional<element> older_name;
   for (const auto& [key, member] : members) {
     if (key == "content") token |= texts.Append(member, &completion->content);
-    if (key == "reasoning") token |= texts.Append(member, &completion->reasoning);
+    if (key == "reasoning") reasoning |= texts.Append(member, &completion->reasoning);
+    if (key == "reasoning_content") older_name = member;
     if (key == "tool_calls") token |= ReadToolCalls(member, texts, &completion->tool_calls);
   }
-  return token;
+  // Some servers send the same text under both names.
+  if (!reasoning && older_name) reasoning = texts.Append(*older_name, &completion->reasoning);
+  return token || reasoning;
 }
 
 // Returns whether the first choice was there.
@@ -294,21 +299,19 @@ absl::Status ReplyReader::AddEvent(const SseParser::Event& event, StreamedReply*
     return absl::InvalidArgumentError("a piece of the stream is not a JSON object");
   }
   bool known = false;
+  bool has_error = is_error;
   for (const auto& [key, value] : members) {
     if (key == "choices") {
       known = true;
       ReadChoices(value, texts, &reply->completion, &reply->has_token);
+    } else if (key == "error") {
+      has_error |= !value.is_null();
     } else {
       known |= key == "usage";
       ReadEnvelope({key.data(), key.size()}, value, texts, &reply->completion);
     }
   }
-  if (known && !is_error) {
-    element error;
-    if (members["error"].get(error) != simdjson::SUCCESS || error.is_null()) {
-      return absl::OkStatus();
-    }
-  }
+  if (known && !has_error) return absl::OkStatus();
   ProviderError error;
   if (ReadErrorObject(members, texts, &error) || is_error) reply->error = std::move(error);
   return absl::OkStatus();  // a JSON object of another kind is a message of a future version

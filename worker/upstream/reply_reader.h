@@ -25,7 +25,7 @@ struct StreamedReply {
 
 // Reads the provider's JSON, whole replies and pieces of a stream, as CEREBRAS_API section 3 has
 // them, and tolerant as it says: every member may be absent or null, a piece may hold content and
-// reasoning, or usage only. Of several choices the first (index 0) counts.
+// reasoning (under that name, or as other servers have it, `reasoning_content`), or usage only. Of several choices the first (index 0) counts.
 //
 // Ill-formed UTF-8 inside a text does not make a reply unreadable: its bytes are kept, so that a
 // character cut in two by a broken provider is whole again when the pieces are put together. Lone

@@ -74,11 +74,11 @@ void WriteDouble(absl::string_view name, const std::optional<double>& value, Jso
   writer.Double(*value);
 }
 
-void WriteSampling(const ChatRequest& request, JsonWriter& writer) {
+void WriteSampling(const ChatRequest& request, const Provider& provider, JsonWriter& writer) {
   WriteDouble("temperature", request.temperature, writer);
   WriteDouble("top_p", request.top_p, writer);
   if (request.max_completion_tokens) {
-    writer.Key("max_completion_tokens");
+    writer.Key(provider.max_completion_tokens ? "max_completion_tokens" : "max_tokens");
     writer.Uint(*request.max_completion_tokens);
   }
   if (request.seed) {
@@ -91,7 +91,7 @@ void WriteSampling(const ChatRequest& request, JsonWriter& writer) {
     for (const std::string& stop : request.stop) writer.String(stop);
     writer.EndArray();
   }
-  if (!request.reasoning_effort.empty()) {
+  if (provider.reasoning_effort && !request.reasoning_effort.empty()) {
     writer.Member("reasoning_effort", request.reasoning_effort);
   }
   WriteDouble("frequency_penalty", request.frequency_penalty, writer);
@@ -100,7 +100,7 @@ void WriteSampling(const ChatRequest& request, JsonWriter& writer) {
 
 }  // namespace
 
-void RequestBody::Assign(const ChatRequest& request) {
+void RequestBody::Assign(const ChatRequest& request, const Provider& provider) {
   Clear();
   rapidjson::StringBuffer buffer;
   JsonWriter writer(buffer);
@@ -109,8 +109,19 @@ void RequestBody::Assign(const ChatRequest& request) {
   if (request.stream) {
     writer.Key("stream");
     writer.Bool(true);
+    if (provider.ask_for_usage) {
+      writer.Key("stream_options");
+      writer.BeginObject();
+      writer.Key("include_usage");
+      writer.Bool(true);
+      writer.EndObject();
+    }
   }
-  WriteSampling(request, writer);
+  WriteSampling(request, provider, writer);
+  if (provider.prompt_cache_key == Provider::CacheKey::kAlways &&
+      !request.prompt_cache_key.empty()) {
+    writer.Member("prompt_cache_key", request.prompt_cache_key);
+  }
   WriteTools(request, writer);
   WriteToolChoice(request, writer);
   writer.Key("messages");

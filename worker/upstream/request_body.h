@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "worker/upstream/chat_request.h"
+#include "worker/upstream/provider.h"
 
 namespace moa::upstream {
 
@@ -18,8 +19,9 @@ namespace moa::upstream {
 // Externally synchronised. Reused from call to call, which keeps its buffers.
 class RequestBody {
  public:
-  // REQUIRES: Validate(request) is OK.
-  void Assign(const ChatRequest& request);
+  // What `provider` does not understand is left out; a prompt cache key goes out where its table says
+  // kAlways. REQUIRES: Validate(request) is OK.
+  void Assign(const ChatRequest& request, const Provider& provider);
   // Lets the parts go.
   void Clear();
 

@@ -21,12 +21,17 @@ constexpr long kSendBufferSmall = 16 << 10;
 constexpr long kSendBufferLarge = 64 << 10;
 // Of a reply that is an error, so much is worth reading.
 constexpr size_t kErrorBodyMax = 64 << 10;
-constexpr size_t kEventBytesMax = 4 << 20;
 // Buffers beyond this are not kept for the next call.
 constexpr size_t kKeptBufferMax = 64 << 10;
 // After [DONE] the connection's end of the reply is awaited so long, to keep the connection.
 constexpr absl::Duration kEndMarkGrace = absl::Seconds(1);
 constexpr absl::Duration kModelsTimeout = absl::Seconds(10);
+constexpr absl::Duration kWarmUpTimeout = absl::Seconds(2);
+// A peer that vanished without a word is found out within a minute, also while a model thinks.
+constexpr long kKeepAliveIdleSeconds = 30;
+constexpr long kKeepAliveIntervalSeconds = 10;
+// Addresses change rarely, and only new connections ask for them.
+constexpr long kDnsCacheSeconds = 60;
 
 absl::Duration Clamp(absl::Duration timeout) {
   return std::clamp(timeout, kTimeoutMin, kTimeoutMax);
@@ -57,7 +62,7 @@ absl::string_view WholeCodePoints(absl::string_view text, size_t from) {
 }  // namespace
 
 Transfer::Transfer(Shared& shared, CurlMulti& multi)
-    : shared_(shared), easy_(curl_easy_init()), sse_(kEventBytesMax) {
+    : shared_(shared), easy_(curl_easy_init()), sse_(shared.options.event_bytes_max) {
   MOA_CHECK(easy_ != nullptr);
   multi.Prepare(easy());
   SetStaticOptions();
@@ -83,6 +88,9 @@ void Transfer::SetStaticOptions() {
   curl_easy_setopt(h, CURLOPT_NOPROGRESS, 1L);
   curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(h, CURLOPT_TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  curl_easy_setopt(h, CURLOPT_TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  curl_easy_setopt(h, CURLOPT_DNS_CACHE_TIMEOUT, kDnsCacheSeconds);
   curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -106,8 +114,8 @@ void Transfer::SetStaticOptions() {
   }
 }
 
-void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> headers, const char* path,
-                     absl::Time now) {
+void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> headers,
+                     absl::string_view path, absl::Time now) {
   id_ = id;
   kind_ = kind;
   headers_ = std::move(headers);
@@ -122,6 +130,7 @@ void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> header
     curl_easy_setopt(easy(), CURLOPT_URL, url.c_str());
     curl_easy_setopt(easy(), kind == Kind::kChat ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
   }
+  if (std::exchange(fresh_try_, false)) curl_easy_setopt(easy(), CURLOPT_FRESH_CONNECT, 0L);
   curl_easy_setopt(easy(), CURLOPT_HTTPHEADER, headers_->plain.get());
   const long connect_ms =
       std::max<long>(1, static_cast<long>(absl::ToInt64Milliseconds(Clamp(timeouts_.connect))));
@@ -130,12 +139,11 @@ void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> header
 
 void Transfer::BeginGet(Kind kind, CallId id, std::shared_ptr<const Headers> headers,
                         absl::Time now) {
-  timeouts_ = Timeouts{.connect = absl::Seconds(5),
-                       .first_byte = kModelsTimeout,
-                       .idle = kModelsTimeout,
-                       .total = kModelsTimeout};
-  const char* path = kind == Kind::kModels ? "/v1/models" : "/v1/tcp_warming";
-  Begin(kind, id, std::move(headers), path, now);
+  const bool models = kind == Kind::kModels;
+  const absl::Duration limit = models ? kModelsTimeout : kWarmUpTimeout;
+  timeouts_ =
+      Timeouts{.connect = absl::Seconds(5), .first_byte = limit, .idle = limit, .total = limit};
+  Begin(kind, id, std::move(headers), models ? "/v1/models" : shared_.provider.warm_path, now);
 }
 
 absl::Status Transfer::BeginChat(const ChatRequest& request, CallId id,
@@ -148,13 +156,14 @@ absl::Status Transfer::BeginChat(const ChatRequest& request, CallId id,
 absl::Status Transfer::SetBody(const ChatRequest& request) {
   if (absl::Status status = Validate(request); !status.ok()) return status;
   const UpstreamOptions& options = shared_.options;
-  body_.Assign(request);
+  body_.Assign(request, shared_.provider);
   if (body_.size() > options.request_bytes_max) {
     return absl::ResourceExhaustedError(absl::StrCat("its body has ", body_.size(),
                                                      " bytes, the limit (request_bytes_max) is ",
                                                      options.request_bytes_max));
   }
-  const bool gzip = options.gzip_from_bytes > 0 && body_.size() >= options.gzip_from_bytes;
+  const bool gzip = shared_.provider.gzip_requests && options.gzip_from_bytes > 0 &&
+                    body_.size() >= options.gzip_from_bytes;
   size_t size = body_.size();
   if (gzip || size <= kInlineBodyMax) {
     body_.Flatten(&flat_body_);
@@ -193,7 +202,11 @@ size_t Transfer::OnHeader(char* bytes, size_t size, size_t count, void* self) {
   // The wall's time is wanted for a Retry-After date only.
   const bool dated = !line.empty() && (line[0] == 'R' || line[0] == 'r');
   transfer->head_.AddLine(line, dated ? absl::Now() : absl::UnixEpoch());
-  return line.size();
+  transfer->header_bytes_ += line.size();
+  const size_t limit = transfer->shared_.options.header_bytes_max;
+  if (transfer->header_bytes_ <= limit) return line.size();
+  transfer->FailOversized("header_bytes_max", limit);
+  return 0;
 }
 
 size_t Transfer::OnBody(char* bytes, size_t size, size_t count, void* self) {
@@ -217,13 +230,18 @@ void Transfer::ReportDeadline() {
 void Transfer::TakeBytes(absl::string_view bytes) {
   MarkByte();
   received_bytes_ += bytes.size();
-  if (received_bytes_ > shared_.options.response_bytes_max) {
-    Fail(Failure::Kind::kOversized, absl::StrCat("the limit (response_bytes_max) is ",
-                                                 shared_.options.response_bytes_max, " bytes"));
+  const size_t limit = shared_.options.response_bytes_max;
+  const bool stream = StreamsReply() && kind_ == Kind::kChat;
+  if (received_bytes_ > limit * (stream ? kStreamOverhead : 1)) {
+    FailOversized("response_bytes_max", limit);
     return;
   }
-  if (StreamsReply() && kind_ == Kind::kChat) {
+  if (stream) {
     TakeEvents(bytes);
+    const Completion& got = streamed_.completion;
+    if (got.content.size() + got.reasoning.size() > limit) {
+      FailOversized("response_bytes_max", limit);
+    }
     return;
   }
   size_t keep = bytes.size();
@@ -233,6 +251,10 @@ void Transfer::TakeBytes(absl::string_view bytes) {
     reply_.reserve(std::min(*head_.content_length, shared_.options.response_bytes_max));
   }
   reply_.append(bytes.data(), keep);
+}
+
+void Transfer::FailOversized(absl::string_view option, size_t limit) {
+  Fail(Failure::Kind::kOversized, absl::StrCat("the limit (", option, ") is ", limit, " bytes"));
 }
 
 void Transfer::TakeEvents(absl::string_view bytes) {
@@ -329,6 +351,7 @@ void Transfer::Recycle() {
   streamed_ = StreamedReply();
   failure_.reset();
   received_bytes_ = 0;
+  header_bytes_ = 0;
   delivered_content_ = 0;
   delivered_reasoning_ = 0;
 }

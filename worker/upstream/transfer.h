@@ -38,6 +38,7 @@ class Transfer {
   // What the client's calls have in common; outlives the transfers.
   struct Shared {
     UpstreamOptions options;  // base_url normalised: no trailing slash, no /v1
+    Provider provider;        // prompt_cache_key is kAlways or kNever
     ReplyReader reader;
     // The earliest time limit that has moved forward since the client looked: a reply's first byte
     // exchanges one limit for another, maybe shorter one.
@@ -53,6 +54,11 @@ class Transfer {
   // An error means that the request cannot be sent.
   absl::Status BeginChat(const ChatRequest& request, CallId id,
                          std::shared_ptr<const Headers> headers, absl::Time now);
+
+  // libcurl has given up, although the server has never begun on the request: every connection that it
+  // was sent on was just being ended. True once a call: the request then goes out first on a connection
+  // of its own, which the caller is to start.
+  bool TakesFreshTry(CURLcode code);
 
   // The transfer has ended with `code` at `now`: makes up the outcome. Once a call, before the
   // Takes.
@@ -92,10 +98,11 @@ class Transfer {
   static int OnSeek(void* self, curl_off_t offset, int origin);
 
   void SetStaticOptions();
-  void Begin(Kind kind, CallId id, std::shared_ptr<const Headers> headers, const char* path,
+  void Begin(Kind kind, CallId id, std::shared_ptr<const Headers> headers, absl::string_view path,
              absl::Time now);
   absl::Status SetBody(const ChatRequest& request);
   void TakeBytes(absl::string_view bytes);
+  void FailOversized(absl::string_view option, size_t limit);
   void MarkByte();
   void ReportDeadline();
   void TakeEvents(absl::string_view bytes);
@@ -122,12 +129,14 @@ class Transfer {
   StreamedReply streamed_;  // `completion` is a whole reply's too
   std::vector<std::string> models_;
   std::optional<Failure> failure_;
-  size_t received_bytes_ = 0;
+  size_t received_bytes_ = 0;  // of the body
+  size_t header_bytes_ = 0;
   absl::Time start_time_;
   absl::Time end_time_;
   absl::Time first_token_time_;
   absl::Time last_byte_time_;
   absl::Time end_mark_time_;  // when [DONE] came
+  bool fresh_try_ = false;
   bool delta_queued_ = false;
   size_t delivered_content_ = 0;
   size_t delivered_reasoning_ = 0;

@@ -2,10 +2,27 @@
 // result.
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "worker/upstream/transfer.h"
 
 namespace moa::upstream {
+
+bool Transfer::TakesFreshTry(CURLcode code) {
+  if (code == CURLE_OK || failure_ || fresh_try_ || header_bytes_ > 0) return false;
+  // libcurl repeats a request that an HTTP/2 server refused or a kept connection lost, five times: in
+  // 7.88 five times in an easy handle's life, and ours are used for many calls. Only its words tell that
+  // it has done so; the code is that of the last failure.
+  const bool gave_up = absl::StartsWith(error_text_, "Connection died, tried");
+  // GOAWAY had come before the request could be put on the connection.
+  const bool never_sent = code == CURLE_HTTP2;
+  if (!gave_up && !never_sent) return false;
+  fresh_try_ = true;
+  error_text_[0] = '\0';
+  body_.Seek(0);
+  curl_easy_setopt(easy(), CURLOPT_FRESH_CONNECT, 1L);
+  return true;
+}
 
 void Transfer::Settle(CURLcode code, absl::Time now) {
   end_time_ = now;
@@ -83,6 +100,8 @@ CallResult Transfer::TakeResult() {
     result.time_to_first_token = first_token_time_ - start_time_;
   }
   result.rate_limits = head_.rate_limits;
+  result.received_bytes =
+      streamed_.completion.content.size() + streamed_.completion.reasoning.size();
   if (failure_) {
     result.outcome = Report();
   } else {

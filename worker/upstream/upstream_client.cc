@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kCallsMaxLimit = 100'000;
 constexpr size_t kBodyBytesLimit = size_t{1} << 30;
+constexpr size_t kStreamsLimit = 10'000;
 
 struct UrlFree {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
@@ -53,6 +54,19 @@ absl::Status CheckOptions(const UpstreamOptions& options) {
   if (options.calls_max < 1 || options.calls_max > kCallsMaxLimit) {
     return absl::InvalidArgumentError(
         absl::StrCat("calls_max is ", options.calls_max, ", not 1 to ", kCallsMaxLimit));
+  }
+  if (options.streams_per_connection < 1 || options.streams_per_connection > kStreamsLimit) {
+    return absl::InvalidArgumentError(absl::StrCat("streams_per_connection is ",
+                                                   options.streams_per_connection, ", not 1 to ",
+                                                   kStreamsLimit));
+  }
+  if (options.connections_max > kCallsMaxLimit) {
+    return absl::InvalidArgumentError(absl::StrCat("connections_max is ", options.connections_max,
+                                                   ", not 0 to ", kCallsMaxLimit));
+  }
+  if (options.provider != "auto" && FindProvider(options.provider) == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no provider '", options.provider, "'"));
   }
   if (options.request_bytes_max > kBodyBytesLimit || options.response_bytes_max > kBodyBytesLimit) {
     return absl::InvalidArgumentError(absl::StrCat("request_bytes_max and response_bytes_max are ",
@@ -108,9 +122,9 @@ CallId UpstreamClient::ListModels(absl::AnyInvocable<void(ModelsResult result)> 
   return core_->ListModels(std::move(done));
 }
 
-void UpstreamClient::WarmUp() {
+void UpstreamClient::WarmUp(size_t count) {
   loop_.AssertHeld();
-  core_->WarmUp();
+  core_->WarmUp(count);
 }
 
 absl::Status UpstreamClient::ReloadApiKey() {
@@ -127,5 +141,9 @@ size_t UpstreamClient::calls_in_flight() const {
   loop_.AssertHeld();
   return core_->calls_in_flight();
 }
+
+const Provider& UpstreamClient::provider() const { return core_->provider(); }
+
+const std::string& UpstreamClient::key_fingerprint() const { return core_->key_fingerprint(); }
 
 }  // namespace moa::upstream

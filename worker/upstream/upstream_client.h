@@ -13,31 +13,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/loop/loop.h"
-#include "worker/upstream/api_key.h"
 #include "worker/upstream/chat_request.h"
 #include "worker/upstream/completion.h"
+#include "worker/upstream/provider.h"
+#include "worker/upstream/upstream_options.h"
 
 namespace moa::upstream {
-
-struct UpstreamOptions {
-  // http[s]://HOST[:PORT][/PATH]; a trailing "/" or "/v1" is accepted and dropped.
-  std::string base_url = "https://api.cerebras.ai";
-  ApiKey api_key;
-  // The provider's front end blocks requests without one.
-  std::string user_agent = "moa-worker/0.1.0";
-  // Certificates to trust instead of the system's; empty: the system's. Verification is always on.
-  std::string ca_file;
-  std::string ca_dir;
-  // Calls at once, and connections kept open for reuse; a call beyond ends with kInternal. Prevents
-  // a caller's defect from exhausting file descriptors.
-  size_t calls_max = 1024;
-  // Bodies beyond these end the call with kInvalidRequest and kMalformedResponse. They keep one
-  // conversation or one runaway reply from filling the memory.
-  size_t request_bytes_max = 32 << 20;
-  size_t response_bytes_max = 16 << 20;
-  // Bodies of at least so many bytes are sent compressed by gzip; 0: none is.
-  size_t gzip_from_bytes = 0;
-};
 
 // 0 is never a call's id.
 using CallId = uint64_t;
@@ -66,8 +47,18 @@ struct ModelsResult {
 // The client of the Cerebras inference API (or of what speaks like it): chat completions, streamed
 // or whole, on libcurl's multi interface, its sockets watched by a Loop. It makes each call once;
 // when to make it again is the coordinator's decision, for which a result says `retryable` and
-// `retry_after`. (libcurl itself repeats a request once more when a kept connection turns out to
-// have been closed before any byte of a reply.)
+// `retry_after`. (libcurl itself repeats a request when a kept connection turns out to have been
+// closed before any byte of a reply, or when the server says that it has not processed it: an
+// HTTP/2 stream refused, or beyond a GOAWAY.)
+//
+// Over TLS, calls share HTTP/2 connections where the server offers it; else each has an HTTP/1.1
+// connection of its own, kept for the next call. TLS sessions and looked-up names are shared.
+//
+// Where bytes pile up: a reply's text in its call, up to response_bytes_max, until the call ends; a
+// piece of a stream, up to event_bytes_max, until its end has come; nothing else. What arrives is
+// read at once and never paused, so no connection's window is filled by a call that nobody watches
+// (on HTTP/2 that would stop its neighbours); a slow watcher is told the text so far when it is
+// ready (Progress), not sent a queue of pieces.
 //
 //   auto client = *UpstreamClient::Create(loop, options);     // on any thread
 //   loop.Post([&] {
@@ -99,9 +90,10 @@ class UpstreamClient {
   // GET /v1/models, 10 s at most.
   CallId ListModels(absl::AnyInvocable<void(ModelsResult result)> done);
 
-  // Opens one connection ahead of the first call (GET /v1/tcp_warming). Failures are ignored: the
-  // first call reports them better.
-  void WarmUp();
+  // Opens connections ahead of the first calls, `count` at most (one is enough for many calls on
+  // HTTP/2), by a request that costs the provider nothing. Failures are ignored: the first call
+  // reports them better.
+  void WarmUp(size_t count = 1);
 
   // Reads the key again; calls started from now on carry it. On an error the old key stays.
   absl::Status ReloadApiKey();
@@ -112,6 +104,11 @@ class UpstreamClient {
   std::optional<CallProgress> Progress(CallId id) const;
 
   size_t calls_in_flight() const;
+
+  // What it speaks; constant.
+  const Provider& provider() const;
+  // KeyFingerprint of the key that calls carry now.
+  const std::string& key_fingerprint() const;
 
  private:
   class Core;

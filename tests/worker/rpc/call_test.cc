@@ -1,9 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_matchers.h"
 #include "tests/worker/rpc/fake_hub.h"
 #include "tests/worker/rpc/worker_rig.h"
@@ -45,6 +49,9 @@ TEST_F(CallTest, HelloSaysWhoTheWorkerIsAndTheModelsFollow) {
   EXPECT_FALSE(session_->hello().version().empty());
   EXPECT_FALSE(session_->hello().draining());
   EXPECT_THAT(session_->hello().held(), IsEmpty());
+  EXPECT_EQ(session_->hello().provider(), "compatible");
+  EXPECT_EQ(session_->hello().key_fingerprint(),
+            upstream::KeyFingerprint(provider_.url(), "csk-test"));
   // The list comes from the provider: in Hello when it was quick, else in a status.
   if (session_->hello().models_size() == 0) {
     EXPECT_THAT(session_->NextStatus().models(), ElementsAre("m1", "m2"));
@@ -225,6 +232,40 @@ TEST_F(WrongKeyTest, FailsAtOnceAndIsNotRetryable) {
   EXPECT_FALSE(finished.error().retryable());
   EXPECT_EQ(finished.error().error().http_status(), 401u);
   EXPECT_EQ(finished.error().error().message().find("csk-test"), std::string::npos);
+}
+
+// A new key is announced without a restart, and the next call carries it.
+TEST(KeyFileTest, AChangedKeyIsAnnounced) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/moa_key.", getpid());
+  const auto write = [&](absl::string_view key) {
+    std::ofstream(path + ".new") << key;
+    std::filesystem::rename(path + ".new", path);
+  };
+  write("csk-one");
+  FakeHub hub;
+  ScriptedProvider provider("csk-two");
+  prometheus::Registry registry;
+  WorkerOptions options = RigOptions({hub.address()}, provider);
+  options.api_key_file = path;
+  options.key_file_interval = absl::Milliseconds(5);
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Worker> worker, Worker::Create(options, registry));
+  worker->Start();
+  const std::shared_ptr<HubSession> session = hub.NextSession();
+  session->Welcome();
+  EXPECT_EQ(session->hello().key_fingerprint(),
+            upstream::KeyFingerprint(provider.url(), "csk-one"));
+  write("csk-two");
+  const v1::WorkerStatus status = session->NextStatus();
+  EXPECT_EQ(status.key_fingerprint(), upstream::KeyFingerprint(provider.url(), "csk-two"));
+  // The models that only the new key may list are not waited for.
+  if (status.models_size() == 0) {
+    EXPECT_THAT(session->NextStatus().models(), ElementsAre("m1", "m2"));
+  }
+  session->Run(MakeTask(1, "echo hello"));
+  const v1::AttemptFinished finished = session->NextFinished();
+  EXPECT_EQ(finished.completion().content(), "hello");
+  EXPECT_EQ(finished.received_bytes(), 5u);
+  std::filesystem::remove(path);
 }
 
 }  // namespace

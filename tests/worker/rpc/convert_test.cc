@@ -113,6 +113,15 @@ TEST(ConvertTest, AnErrorKeepsWhatTheCoordinatorDecidesBy) {
   EXPECT_FALSE(proto.error().has_usage());
 }
 
+TEST(ConvertTest, WhatHadComeIsSaidOfAFailedCallToo) {
+  FinishedAttempt finished;
+  finished.result = MakeErrorResult(upstream::ErrorCode::kCancelled, "cancelled", false);
+  finished.result.received_bytes = 17;
+  v1::AttemptFinished out;
+  ToProto(finished, &out);
+  EXPECT_EQ(out.received_bytes(), 17u);
+}
+
 TEST(ConvertTest, EveryErrorCodeHasTheProtocolsNumber) {
   for (int code = v1::ErrorCode_MIN; code <= v1::ErrorCode_MAX; ++code) {
     EXPECT_EQ(v1::ErrorCode_Name(static_cast<v1::ErrorCode>(code)),
@@ -131,7 +140,7 @@ class ChatRequestTest : public testing::Test {
     message->set_content(content);
   }
   std::string Prompt() {
-    const absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task_, contexts_);
+    const absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task_, contexts_, {});
     EXPECT_OK(request);
     std::string all;
     for (const upstream::MessagesJson& part : request->prompt) {
@@ -148,7 +157,7 @@ class ChatRequestTest : public testing::Test {
 TEST_F(ChatRequestTest, PartsKeepTheirOrderAndNeighboursAreEncodedTogether) {
   v1::PutContext context;
   context.add_messages()->set_content("shared");
-  contexts_.emplace(5, EncodeContext(context));
+  contexts_.emplace(5, EncodeContext(context, {}));
   AddMessage(v1::ROLE_SYSTEM, "one");
   AddMessage(v1::ROLE_USER, "two");
   task_.add_prompt()->set_context_key(5);
@@ -162,15 +171,30 @@ TEST_F(ChatRequestTest, PartsKeepTheirOrderAndNeighboursAreEncodedTogether) {
 
 TEST_F(ChatRequestTest, AMissingContextOrAnUnknownPartIsAnErrorNotAShorterPrompt) {
   task_.add_prompt()->set_context_key(5);
-  EXPECT_THAT(MakeChatRequest(task_, contexts_),
+  EXPECT_THAT(MakeChatRequest(task_, contexts_, {}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("context 5")));
   task_.clear_prompt();
   task_.add_prompt();
-  EXPECT_THAT(MakeChatRequest(task_, contexts_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(MakeChatRequest(task_, contexts_, {}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ChatRequestTest, MessagesAndContextsAreInTheProvidersStyle) {
+  const upstream::MessageStyle style = {.reasoning_member = "", .developer_role = false};
+  v1::PutContext context;
+  context.add_messages()->set_role(v1::ROLE_DEVELOPER);
+  contexts_.emplace(5, EncodeContext(context, style));
+  AddMessage(v1::ROLE_DEVELOPER, "");
+  task_.add_prompt()->set_context_key(5);
+  ASSERT_OK_AND_ASSIGN(const upstream::ChatRequest request,
+                       MakeChatRequest(task_, contexts_, style));
+  ASSERT_EQ(request.prompt.size(), 2u);
+  EXPECT_EQ(request.prompt[0].view(), R"({"role":"system","content":""})");
+  EXPECT_EQ(request.prompt[1].view(), R"({"role":"system","content":""})");
 }
 
 TEST_F(ChatRequestTest, ParametersThatAreNotSetStayUnset) {
-  const absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task_, contexts_);
+  const absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task_, contexts_, {});
   ASSERT_OK(request);
   EXPECT_FALSE(request->temperature.has_value());
   EXPECT_FALSE(request->seed.has_value());
@@ -179,6 +203,7 @@ TEST_F(ChatRequestTest, ParametersThatAreNotSetStayUnset) {
 }
 
 TEST_F(ChatRequestTest, ParametersAndToolsArrive) {
+  task_.set_prompt_cache_key("job-7");
   v1::Agent* parameters = task_.mutable_parameters();
   parameters->set_temperature(0);
   parameters->set_top_p(0.5);
@@ -196,7 +221,8 @@ TEST_F(ChatRequestTest, ParametersAndToolsArrive) {
   task_.mutable_tool_choice()->set_function("lookup");
   task_.set_parallel_tool_calls(false);
   task_.set_stream_deltas(true);
-  ASSERT_OK_AND_ASSIGN(const upstream::ChatRequest request, MakeChatRequest(task_, contexts_));
+  ASSERT_OK_AND_ASSIGN(const upstream::ChatRequest request, MakeChatRequest(task_, contexts_, {}));
+  EXPECT_EQ(request.prompt_cache_key, "job-7");
   EXPECT_EQ(request.temperature, 0.0);
   EXPECT_EQ(request.top_p, 0.5);
   EXPECT_EQ(request.max_completion_tokens, 100u);

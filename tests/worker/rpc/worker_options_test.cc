@@ -68,6 +68,22 @@ TEST_F(WorkerOptionsTest, BadValuesEndWithStatusTwoAndTheFlagsName) {
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("--api-key"));
 }
 
+TEST_F(WorkerOptionsTest, TheTransportsFlagsArrive) {
+  EXPECT_EQ(Parse({"--base-url=http://x", "--provider=llama.cpp", "--prompt-cache-key",
+                   "--gzip-requests-above=0", "--warm-connections=0", "--streams-per-connection=8",
+                   "--upstream-connections=3"}),
+            std::nullopt);
+  EXPECT_EQ(options_.provider, "llama.cpp");
+  EXPECT_TRUE(options_.prompt_cache_key);
+  EXPECT_EQ(options_.gzip_requests_above, 0);
+  EXPECT_EQ(options_.warm_connections, 0);
+  EXPECT_EQ(options_.streams_per_connection, 8);
+  EXPECT_EQ(options_.upstream_connections, 3);
+  CaptureStderr();
+  EXPECT_EQ(Parse({"--base-url=http://x", "--provider=nobody"}), 2);
+  EXPECT_THAT(GetCapturedStderr(), AllOf(HasSubstr("--provider"), HasSubstr("vllm")));
+}
+
 TEST_F(WorkerOptionsTest, ANameIsMadeUpWhenNoneIsGiven) {
   EXPECT_EQ(Parse({"--base-url=http://x"}), std::nullopt);
   EXPECT_FALSE(options_.name.empty());

@@ -55,12 +55,18 @@ TEST(ClassifyTest, KnowsEveryStatusAndCode) {
       {418, "", no_word, none, ErrorCode::kInvalidRequest, false, none},
       {429, "token_quota_exceeded", no_word, 49, ErrorCode::kQuotaExceeded, true, 49},
       {429, "request_quota_exceeded", no_word, 59, ErrorCode::kQuotaExceeded, true, 59},
-      {429, "token_quota_exceeded", false, 59, ErrorCode::kQuotaExceeded, false, 59},
+      {429, "token_quota_exceeded", false, 59, ErrorCode::kQuotaExceeded, true, 59},
+      {429, "request_quota_exceeded", false, none, ErrorCode::kQuotaExceeded, true, 5},
+      {403, "wrong_api_key", no_word, none, ErrorCode::kUnauthorized, false, none},
+      {400, "context_length_exceeded", false, none, ErrorCode::kContextLengthExceeded, false, none},
       {429, "queue_exceeded", no_word, none, ErrorCode::kQueueExceeded, true, none},
       {429, "queue_exceeded", false, none, ErrorCode::kQueueExceeded, true, 5},
       {429, "queue_exceeded", false, 30, ErrorCode::kQueueExceeded, true, 30},
       {429, "", no_word, 3, ErrorCode::kQuotaExceeded, true, 3},
       {429, "", no_word, none, ErrorCode::kQueueExceeded, true, none},
+      {429, "insufficient_quota", no_word, none, ErrorCode::kPaymentRequired, false, none},
+      {429, "rate_limit_exceeded", no_word, 7, ErrorCode::kQuotaExceeded, true, 7},
+      {401, "invalid_api_key", no_word, none, ErrorCode::kUnauthorized, false, none},
       {500, "", no_word, none, ErrorCode::kServerError, true, none},
       {502, "", no_word, none, ErrorCode::kServerError, true, none},
       {503, "", no_word, 2, ErrorCode::kServerError, true, 2},
@@ -108,7 +114,8 @@ TEST(ClassifyTest, KnowsTransportFailures) {
       {CURLE_OPERATION_TIMEDOUT, ErrorCode::kUpstreamTimeout, true},
       {CURLE_PARTIAL_FILE, ErrorCode::kTruncated, true},
       {CURLE_UNSUPPORTED_PROTOCOL, ErrorCode::kMalformedResponse, true},
-      {CURLE_HTTP2_STREAM, ErrorCode::kMalformedResponse, true},
+      {CURLE_HTTP2, ErrorCode::kConnectionFailed, true},         // GOAWAY
+      {CURLE_HTTP2_STREAM, ErrorCode::kConnectionFailed, true},  // refused, reset
       {CURLE_OUT_OF_MEMORY, ErrorCode::kInternal, false},
   };
   for (const auto& c : cases) {

@@ -126,6 +126,19 @@ TEST(ReplyReaderTest, AccumulatesAStream) {
   EXPECT_EQ(reply.completion.usage.total_tokens, 9u);
 }
 
+// Under either name, and once where a server sends both.
+TEST(ReplyReaderTest, TakesReasoningByItsOtherName) {
+  StreamedReply reply;
+  ASSERT_OK(Add(Delta(R"("reasoning_content":"a","content":null)"), &reply));
+  EXPECT_TRUE(reply.has_token);
+  ASSERT_OK(Add(Delta(R"("reasoning_content":"b","reasoning":"b")"), &reply));
+  ASSERT_OK(Add(Delta(R"("reasoning":"c","reasoning_content":"c")"), &reply));
+  ASSERT_OK(Add(Delta(R"("reasoning":null,"reasoning_content":"d")"), &reply));
+  ASSERT_OK(Add(Delta(R"("reasoning_content":null)"), &reply));
+  EXPECT_EQ(reply.completion.reasoning, "abcd");
+  EXPECT_EQ(reply.completion.content, "");
+}
+
 TEST(ReplyReaderTest, PutsToolCallsTogetherByIndex) {
   StreamedReply reply;
   ASSERT_OK(

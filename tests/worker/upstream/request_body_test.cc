@@ -11,6 +11,7 @@
 #include <fstream>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_matchers.h"
 #include "worker/upstream/api_key.h"
 
@@ -27,9 +28,9 @@ MessagesJson User(absl::string_view content) {
   return MessagesJson::Encode({&message, 1});
 }
 
-std::string Json(const ChatRequest& request) {
+std::string Json(const ChatRequest& request, absl::string_view provider = "cerebras") {
   RequestBody body;
-  body.Assign(request);
+  body.Assign(request, *FindProvider(provider));
   std::string json;
   body.Flatten(&json);
   EXPECT_EQ(json.size(), body.size());
@@ -67,6 +68,21 @@ TEST(MessagesJsonTest, WritesEveryRole) {
             R"({"role":"assistant","tool_calls":[{"id":"1","type":"function",)"
             R"("function":{"name":"f","arguments":"{}"}}]},)"
             R"({"role":"tool","content":"42","tool_call_id":"1"})");
+}
+
+TEST(MessagesJsonTest, SpeaksAsTheProviderDoes) {
+  Message messages[2];
+  messages[0].role = Role::kDeveloper;
+  messages[1].role = Role::kAssistant;
+  messages[1].reasoning = "hm";
+  const auto encoded = [&](const MessageStyle& style) {
+    return std::string(MessagesJson::Encode(messages, style).view());
+  };
+  EXPECT_EQ(encoded({.reasoning_member = "", .developer_role = true}),
+            R"({"role":"developer","content":""},{"role":"assistant","content":""})");
+  EXPECT_EQ(encoded({.reasoning_member = "reasoning_content", .developer_role = false}),
+            R"({"role":"system","content":""},)"
+            R"({"role":"assistant","content":"","reasoning_content":"hm"})");
 }
 
 TEST(RequestBodyTest, SendsOnlyWhatIsSet) {
@@ -112,13 +128,47 @@ TEST(RequestBodyTest, SendsEveryField) {
       R"("messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]})");
 }
 
+// The same request in every dialect; what all have in common is tested above.
+TEST(RequestBodyTest, SendsEachProviderWhatItUnderstands) {
+  ChatRequest request;
+  request.model = "m";
+  request.stream = true;
+  request.max_completion_tokens = 8;
+  request.reasoning_effort = "low";
+  request.prompt_cache_key = "job";
+  request.prompt = {User("a")};
+  const std::pair<const char*, const char*> cases[] = {
+      {"cerebras", R"("stream":true,"max_completion_tokens":8,"reasoning_effort":"low")"},
+      {"openai",
+       R"("stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":8,)"
+       R"("reasoning_effort":"low","prompt_cache_key":"job")"},
+      {"vllm", R"("stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":8,)"
+               R"("reasoning_effort":"low")"},
+      {"ollama", R"("stream":true,"stream_options":{"include_usage":true},"max_tokens":8,)"
+                 R"("reasoning_effort":"low")"},
+      {"llama.cpp", R"("stream":true,"stream_options":{"include_usage":true},"max_tokens":8)"},
+      {"compatible", R"("stream":true,"stream_options":{"include_usage":true},"max_tokens":8,)"
+                     R"("reasoning_effort":"low")"},
+  };
+  EXPECT_EQ(std::size(cases), Providers().size());
+  for (const auto& [provider, fields] : cases) {
+    EXPECT_EQ(
+        Json(request, provider),
+        absl::StrCat(R"({"model":"m",)", fields, R"(,"messages":[{"role":"user","content":"a"}]})"))
+        << provider;
+  }
+  // Without streaming nobody is asked for a stream's usage.
+  request.stream = false;
+  EXPECT_THAT(Json(request, "vllm"), Not(HasSubstr("stream")));
+}
+
 TEST(RequestBodyTest, ReadsTheSameBytesInPiecesOfAnySizeFromAnyOffset) {
   ChatRequest request;
   request.model = "m";
   request.prompt = {User("first"), MessagesJson(), User("second"), User("third")};
   const std::string json = Json(request);
   RequestBody body;
-  body.Assign(request);
+  body.Assign(request, *FindProvider("cerebras"));
   for (size_t piece = 1; piece <= json.size() + 1; ++piece) {
     ASSERT_TRUE(body.Seek(0));
     std::string read;

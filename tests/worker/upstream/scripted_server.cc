@@ -90,6 +90,13 @@ void ScriptedConnection::Reset() {
 
 void ScriptedConnection::Close() { shutdown(fd_, SHUT_RDWR); }
 
+bool ScriptedConnection::WaitForPeerToLeaveWithoutHandshake() {
+  char bytes[4096];
+  ssize_t n = 1;
+  while (n > 0) n = recv(fd_, bytes, sizeof bytes, 0);
+  return n == 0;
+}
+
 bool ScriptedConnection::WaitForPeerToLeave() {
   char bytes[4096];
   while (true) {

@@ -32,6 +32,8 @@ class ScriptedConnection {
   void Close();
   // Reads until the peer closes or resets; false when it did not.
   bool WaitForPeerToLeave();
+  // The same on a server with TLS, whose handshake never comes.
+  bool WaitForPeerToLeaveWithoutHandshake();
   // Makes another thread's wait end.
   void Interrupt();
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -242,6 +243,7 @@ TEST(UpstreamClientTest, SendsLargePromptsWhole) {
 TEST(UpstreamClientTest, CompressesBodiesFromTheGivenSizeOn) {
   Answering api(HttpReply("200 OK", "application/json", kWholeReply));
   UpstreamOptions options = ClientRig::OptionsFor(api.server.url());
+  options.provider = "cerebras";
   options.gzip_from_bytes = 1000;
   ClientRig rig(options);
   ASSERT_TRUE(rig.Start(SimpleRequest(false, std::string(100000, 'x')))->Result().ok());
@@ -250,6 +252,69 @@ TEST(UpstreamClientTest, CompressesBodiesFromTheGivenSizeOn) {
   EXPECT_LT(compressed.size(), 2000u);
   ASSERT_TRUE(rig.Start(SimpleRequest())->Result().ok());
   EXPECT_THAT(api.last_request(), Not(HasSubstr("gzip")));
+}
+
+// As vLLM and others stream: reasoning by its other name, usage in a piece of its own without a choice.
+TEST(UpstreamClientTest, ReadsAStreamOfAnotherServer) {
+  std::string stream = StreamHead();
+  for (
+      const char* data :
+      {R"({"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"usage":null})",
+       R"({"id":"1","choices":[{"index":0,"delta":{"reasoning_content":"Add."}}]})",
+       R"({"id":"1","choices":[{"index":0,"delta":{"content":"4"},"finish_reason":null}]})",
+       R"({"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop","stop_reason":null}]})",
+       R"({"id":"1","choices":[],"usage":{"prompt_tokens":5,"total_tokens":9,"completion_tokens":4,"prompt_tokens_details":null}})",
+       "[DONE]"}) {
+    stream += Chunk(absl::StrCat("data: ", data, "\n\n"));
+  }
+  Answering api(stream + Chunk(""));
+  UpstreamOptions options = ClientRig::OptionsFor(api.server.url());
+  options.provider = "vllm";
+  options.api_key = ApiKey();
+  ClientRig rig(options);
+  const CallResult result = rig.Start(SimpleRequest(true))->Result();
+  ASSERT_TRUE(result.ok()) << result.error().error.message;
+  EXPECT_EQ(result.completion().content, "4");
+  EXPECT_EQ(result.completion().reasoning, "Add.");
+  EXPECT_EQ(result.completion().finish_reason, "stop");
+  EXPECT_EQ(result.completion().usage.total_tokens, 9u);
+  EXPECT_EQ(result.received_bytes, 5u);
+  EXPECT_THAT(api.last_request(), AllOf(HasSubstr("POST /v1/chat/completions HTTP/1.1"),
+                                        HasSubstr(R"("stream_options":{"include_usage":true})"),
+                                        Not(HasSubstr("Authorization"))));
+}
+
+TEST(UpstreamClientTest, SendsAPromptCacheKeyWhereItIsAllowed) {
+  Answering api(HttpReply("200 OK", "application/json", kWholeReply));
+  for (const bool allowed : {false, true}) {
+    UpstreamOptions options = ClientRig::OptionsFor(api.server.url());
+    options.provider = "cerebras";
+    options.prompt_cache_key = allowed;
+    ClientRig rig(options);
+    ChatRequest request = SimpleRequest();
+    request.prompt_cache_key = "job-1";
+    ASSERT_TRUE(rig.Start(std::move(request))->Result().ok());
+    EXPECT_EQ(absl::StrContains(api.last_request(), R"("prompt_cache_key":"job-1")"), allowed);
+  }
+}
+
+// Servers that do not know the warming path get a question that all know.
+TEST(UpstreamClientTest, WarmsUpAsTheProviderLikes) {
+  for (const auto& [provider, path] :
+       {std::pair<const char*, const char*>{"cerebras", "GET /v1/tcp_warming "},
+        {"ollama", "GET /v1/models "}}) {
+    Answering api(HttpReply("200 OK", "application/json", "{}"));
+    UpstreamOptions options = ClientRig::OptionsFor(api.server.url());
+    options.provider = provider;
+    ClientRig rig(options);
+    rig.Run([](UpstreamClient& client) { client.WarmUp(3); });
+    const absl::Time limit = absl::Now() + absl::Seconds(30);
+    while ((api.server.connections() < 3 || api.last_request().empty()) && absl::Now() < limit) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(api.server.connections(), 3);
+    EXPECT_THAT(api.last_request(), HasSubstr(path));
+  }
 }
 
 TEST(UpstreamClientTest, ListsModels) {
@@ -316,6 +381,13 @@ TEST(UpstreamClientTest, RefusesOptionsThatCannotBeUsed) {
   options.user_agent = "a\r\nb";
   EXPECT_THAT(UpstreamClient::Create(loop, options), StatusIs(absl::StatusCode::kInvalidArgument));
   options.user_agent = "a";
+  options.provider = "nobody";
+  EXPECT_THAT(UpstreamClient::Create(loop, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'nobody'")));
+  options.provider = "auto";
+  options.streams_per_connection = 0;
+  EXPECT_THAT(UpstreamClient::Create(loop, options), StatusIs(absl::StatusCode::kInvalidArgument));
+  options.streams_per_connection = 1;
   options.api_key = ApiKey::FromFile("/nonexistent/key");
   EXPECT_THAT(UpstreamClient::Create(loop, options), StatusIs(absl::StatusCode::kNotFound));
 }

@@ -1,6 +1,6 @@
-// CPU time of the client's thread a call: `moa_upstream_cost [CALLS [AT_ONCE [stream]]]` against a
-// server on loopback in this process that answers at once. Prints the median of five runs and their
-// spread.
+// CPU time of the client's thread a call: `moa_upstream_cost [CALLS [AT_ONCE [whole|stream [URL
+// [CA_FILE]]]]]` against a server on loopback in this process that answers at once, or against the one
+// at URL. Prints the median of five runs and their spread.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -123,12 +123,18 @@ int Main(int argc, char** argv) {
   const int at_once = argc > 2 ? std::atoi(argv[2]) : 64;
   const bool stream = argc > 3 && std::strcmp(argv[3], "stream") == 0;
   const std::string body = stream ? kStream : kWholeReply;
-  const int port = StartServer(absl::StrCat(
-      "HTTP/1.1 200 OK\r\nContent-Type: ", stream ? "text/event-stream" : "application/json",
-      "\r\nContent-Length: ", body.size(), "\r\n\r\n", body));
   Loop loop("upstream");
   UpstreamOptions options;
-  options.base_url = absl::StrCat("http://127.0.0.1:", port);
+  if (argc > 4) {
+    options.base_url = argv[4];
+    if (argc > 5) options.ca_file = argv[5];
+  } else {
+    options.base_url = absl::StrCat(
+        "http://127.0.0.1:",
+        StartServer(absl::StrCat("HTTP/1.1 200 OK\r\nContent-Type: ",
+                                 stream ? "text/event-stream" : "application/json",
+                                 "\r\nContent-Length: ", body.size(), "\r\n\r\n", body)));
+  }
   auto client = *UpstreamClient::Create(loop, options);
   std::vector<double> micros;
   std::vector<double> rates;

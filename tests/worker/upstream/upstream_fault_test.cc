@@ -278,6 +278,56 @@ TEST(UpstreamFaultTest, StopsAReplyThatIsTooLarge) {
               HasSubstr("response_bytes_max"));
 }
 
+// Much envelope around little text is no reason to stop; too much text is.
+TEST(UpstreamFaultTest, OfAStreamItsTextCounts) {
+  const auto stream = [](size_t text_bytes) {
+    return [text_bytes](ScriptedConnection& connection) {
+      std::string events = StreamHead();
+      for (size_t i = 0; i < 100; ++i) {
+        events += Chunk(absl::StrCat(R"(data: {"choices":[{"index":0,"delta":{"content":")",
+                                     std::string(text_bytes, 'x'), "\"}}]}\n\n"));
+      }
+      connection.Send(events + Chunk("data: [DONE]\n\n") + Chunk(""));
+      connection.WaitForPeerToLeave();
+    };
+  };
+  EXPECT_THAT(ErrorOf(stream(11), true, {}, 1000).error.message,
+              HasSubstr("response_bytes_max) is 1000"));
+  ScriptedServer server([&](ScriptedConnection& connection) {
+    connection.ReadRequest();
+    stream(9)(connection);
+  });
+  UpstreamOptions options = ClientRig::OptionsFor(server.url());
+  options.response_bytes_max = 1000;
+  ClientRig rig(options);
+  const CallResult result = rig.Start(SimpleRequest(true))->Result();
+  ASSERT_TRUE(result.ok()) << result.error().error.message;
+  EXPECT_EQ(result.received_bytes, 900u);
+}
+
+TEST(UpstreamFaultTest, StopsHeadersWithoutEnd) {
+  const auto endless = [](ScriptedConnection& connection) {
+    connection.Send("HTTP/1.1 200 OK\r\n");
+    while (connection.Send("x-filler: " + std::string(1000, 'x') + "\r\n")) {
+    }
+  };
+  const AttemptError error = ErrorOf(endless);
+  EXPECT_EQ(error.error.code, ErrorCode::kMalformedResponse);
+  EXPECT_FALSE(error.retryable);
+  EXPECT_THAT(error.error.message, HasSubstr("header_bytes_max"));
+}
+
+TEST(UpstreamFaultTest, StopsALineWithoutEnd) {
+  const auto endless = [](ScriptedConnection& connection) {
+    connection.Send(StreamHead() + Chunk("data: "));
+    while (connection.Send(Chunk(std::string(10000, 'x')))) {
+    }
+  };
+  const AttemptError error = ErrorOf(endless, true);
+  EXPECT_EQ(error.error.code, ErrorCode::kMalformedResponse);
+  EXPECT_THAT(error.error.message, HasSubstr("event"));
+}
+
 TEST(UpstreamFaultTest, RefusesARequestThatIsTooLarge) {
   UpstreamOptions options = ClientRig::OptionsFor("http://127.0.0.1:1");
   options.request_bytes_max = 1000;

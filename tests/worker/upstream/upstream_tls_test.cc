@@ -1,15 +1,12 @@
 // TLS is verified always: against a throw-away authority made by openssl for the test.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "tests/worker/upstream/client_rig.h"
 #include "tests/worker/upstream/recorded_replies.h"
 #include "tests/worker/upstream/scripted_server.h"
+#include "tests/worker/upstream/test_authority.h"
 
 namespace moa::upstream {
 namespace {
@@ -19,33 +16,13 @@ using testing::HasSubstr;
 class UpstreamTlsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    dir_ = absl::StrCat(testing::TempDir(), "/moa_tls_test.", getpid());
-    std::filesystem::create_directories(dir_);
-    Shell(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-        "-subj /CN=ca -keyout ca.key -out ca.pem");
-    Shell(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-        "-subj /CN=other -keyout other.key -out other.pem");
-    Sign("good", "IP:127.0.0.1,DNS:localhost");
-    Sign("wrong", "DNS:example.test");
+    authority_ = new TestAuthority;
+    authority_->MakeStranger("other");
+    authority_->Sign("good", "IP:127.0.0.1,DNS:localhost");
+    authority_->Sign("wrong", "DNS:example.test");
   }
-  static void TearDownTestSuite() { std::filesystem::remove_all(dir_); }
-
-  static void Shell(const std::string& command) {
-    ASSERT_EQ(std::system(absl::StrCat("cd ", dir_, " && ", command, " 2>log").c_str()), 0)
-        << command;
-  }
-  static void Sign(const std::string& name, const std::string& alternatives) {
-    Shell(absl::StrCat("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=",
-                       name, " -keyout ", name, ".key -out ", name, ".csr"));
-    Shell(absl::StrCat("echo subjectAltName=", alternatives, " > ", name, ".ext"));
-    Shell(absl::StrCat("openssl x509 -req -in ", name,
-                       ".csr -CA ca.pem -CAkey ca.key -CAcreateserial "
-                       "-days 2 -extfile ",
-                       name, ".ext -out ", name, ".pem"));
-  }
-  static std::string File(const std::string& name) { return absl::StrCat(dir_, "/", name); }
+  static void TearDownTestSuite() { delete authority_; }
+  static std::string File(const std::string& name) { return authority_->File(name); }
 
   static void Serve(ScriptedConnection& connection) {
     while (!connection.ReadRequest().empty()) {
@@ -74,9 +51,9 @@ class UpstreamTlsTest : public testing::Test {
     EXPECT_THAT(result.error().error.message, HasSubstr("check the certificates"));
   }
 
-  static std::string dir_;
+  static TestAuthority* authority_;
 };
-std::string UpstreamTlsTest::dir_;
+TestAuthority* UpstreamTlsTest::authority_ = nullptr;
 
 TEST_F(UpstreamTlsTest, CallsAndReusesAVerifiedConnection) {
   const CallResult result = Call("good", File("ca.pem"), "", 3);
@@ -85,7 +62,7 @@ TEST_F(UpstreamTlsTest, CallsAndReusesAVerifiedConnection) {
 }
 
 TEST_F(UpstreamTlsTest, TakesADirectoryOfAuthorities) {
-  Shell("mkdir -p cas && cp ca.pem cas/ && openssl rehash cas");
+  authority_->Shell("mkdir -p cas && cp ca.pem cas/ && openssl rehash cas");
   EXPECT_TRUE(Call("good", "", File("cas")).ok());
 }
 
@@ -120,6 +97,34 @@ TEST_F(UpstreamTlsTest, CancelsDuringTheHandshake) {
   const auto call = rig.Start(SimpleRequest());
   EXPECT_TRUE(rig.Cancel(*call));
   EXPECT_EQ(call->Result().error().error.code, ErrorCode::kCancelled);
+}
+
+// A call that waits for the first connection to say whether it can be shared goes on when that one is
+// given up.
+TEST_F(UpstreamTlsTest, ACallThatWaitedForAGivenUpConnectionOpensItsOwn) {
+  ScriptedServer server(
+      [](ScriptedConnection& connection) {
+        if (connection.number() == 0) {
+          connection.WaitForPeerToLeaveWithoutHandshake();
+        } else {
+          Serve(connection);
+        }
+      },
+      File("good.pem"), File("good.key"));
+  UpstreamOptions options =
+      ClientRig::OptionsFor(absl::StrCat("https://127.0.0.1:", server.port()));
+  options.ca_file = authority_->ca_file();
+  ClientRig rig(options);
+  const auto first = rig.Start(SimpleRequest());
+  const auto second = rig.Start(SimpleRequest());
+  const auto third = rig.Start(SimpleRequest());
+  EXPECT_TRUE(rig.Cancel(*second));
+  EXPECT_EQ(second->Result().error().error.code, ErrorCode::kCancelled);
+  EXPECT_FALSE(third->done());
+  EXPECT_TRUE(rig.Cancel(*first));
+  const CallResult result = third->Result();
+  ASSERT_TRUE(result.ok()) << result.error().error.message;
+  EXPECT_EQ(result.completion().content, "4.");
 }
 
 }  // namespace
