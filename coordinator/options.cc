@@ -37,6 +37,9 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
       "stream-upstream", &options->stream_upstream,
       "ask the provider to stream every reply, so that a client that begins to watch late sees "
       "the text so far; false streams only what is watched from its start, at less cost");
+  flags.Bool("hedge", &options->hedge,
+             "make a second call beside one that is much slower than its model usually is, while "
+             "there is quota to spare; at most 5 % more calls");
   flags.Group("Restarts");
   flags.Duration("drain-timeout", &options->drain_timeout,
                  "after SIGTERM, how long running calls may take to end");

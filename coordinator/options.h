@@ -24,6 +24,7 @@ struct CoordinatorOptions {
   absl::Duration adoption_grace = absl::Milliseconds(1500);
   absl::Duration reconnect_grace = absl::Milliseconds(500);
   bool stream_upstream = true;
+  bool hedge = true;
   std::string log_format = "text";
   std::string log_level = "info";
 };

@@ -32,12 +32,15 @@ namespace {
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 
 Coordinator::Options RuntimeOptions(const CoordinatorOptions& options, uint64_t epoch) {
+  SchedulerOptions scheduling;
+  scheduling.hedging = options.hedge;
   return {.epoch = epoch,
           .jobs_max = static_cast<uint64_t>(options.max_queued_jobs),
           .text_bytes_max = static_cast<uint64_t>(options.max_queued_bytes),
           .watchers_max = static_cast<uint64_t>(options.max_watchers),
           .adoption_grace = options.adoption_grace,
           .reconnect_grace = options.reconnect_grace,
+          .scheduling = std::move(scheduling),
           .stream_always = options.stream_upstream};
 }
 

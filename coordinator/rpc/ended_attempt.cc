@@ -24,6 +24,7 @@ RateLimits LimitsFromProto(const v1::RateLimits& proto) {
 
 EndedAttempt EndedFromProto(v1::AttemptFinished* proto) {
   EndedAttempt ended{.event = FinishedFromProto(proto)};
+  ended.received_bytes = proto->received_bytes();
   if (proto->has_rate_limits()) ended.rate_limits = LimitsFromProto(proto->rate_limits());
   return ended;
 }

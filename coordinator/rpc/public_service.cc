@@ -120,6 +120,8 @@ grpc::ServerUnaryReactor* PublicService::ListWorkers(grpc::CallbackServerContext
       worker->set_worker_id(info.hello.id.value());
       worker->set_name(std::move(info.hello.name));
       worker->set_slots(info.hello.slots);
+      worker->set_key_fingerprint(std::move(info.hello.key));
+      worker->set_provider(std::move(info.hello.provider));
       worker->set_slots_used(info.used);
       worker->set_draining(info.hello.draining);
       worker->set_version(std::move(info.hello.version));

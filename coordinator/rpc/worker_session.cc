@@ -62,7 +62,7 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
       draining_ = status.draining();
       return coordinator_.WorkerChanged(worker_, this, status.slots(),
                                         {status.models().begin(), status.models().end()},
-                                        status.draining(), {});
+                                        status.draining(), status.key_fingerprint());
     }
     case v1::WorkerMessage::kHeartbeat:
     case v1::WorkerMessage::KIND_NOT_SET:  // of a later version
@@ -79,7 +79,9 @@ void WorkerSession::OnHello(v1::Hello* proto) {
                     .version = proto->version(),
                     .slots = proto->slots(),
                     .models = {proto->models().begin(), proto->models().end()},
-                    .draining = proto->draining()};
+                    .draining = proto->draining(),
+                    .key = proto->key_fingerprint(),
+                    .provider = proto->provider()};
   for (v1::HeldAttempt& attempt : *proto->mutable_held()) {
     HeldAttempt& held = hello.held.emplace_back();
     held.ref = RefFromProto(attempt.ref());
@@ -157,6 +159,7 @@ void WorkerSession::Run(const RunCommand& command) {
     run->set_timeout_us(
         static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Microseconds(command.timeout))));
   }
+  run->set_prompt_cache_key(command.prompt_cache_key);
   run->set_stream(command.stream);
   run->set_stream_deltas(command.stream_deltas);
   Add() = std::move(message);  // after the contexts that it names

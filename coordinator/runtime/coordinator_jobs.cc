@@ -303,6 +303,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
                     .input = &input,
                     .spec = &job->plan->spec,
                     .input_hash = job->hasher.Hash(input, job->plan->spec),
+                    .prompt_cache_key = assignment.ref.job.value(),
                     .timeout = job->machine.accepted_at() + job->plan->deadline - now + kBackstop,
                     .stream = options_.stream_always || job->progress_watches > 0,
                     .stream_deltas = job->progress_watches > 0});

@@ -36,7 +36,8 @@ struct WorkerHello {
   uint32_t slots = 0;
   std::vector<std::string> models;
   bool draining = false;
-  std::string key;  // fingerprint of the API key that it calls with
+  std::string key;       // fingerprint of the API key that it calls with
+  std::string provider;  // what kind of server it calls, for people
   std::vector<HeldAttempt> held;
 };
 
@@ -46,6 +47,7 @@ struct RunCommand {
   const CallInput* input = nullptr;
   const JobSpec* spec = nullptr;  // for tools
   std::string input_hash;
+  std::string prompt_cache_key;
   absl::Duration timeout = absl::InfiniteDuration();
   bool stream = false;         // ask the provider to stream
   bool stream_deltas = false;  // forward what it streams, from the start
