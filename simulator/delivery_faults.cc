@@ -144,7 +144,7 @@ void Delivery::SendPieces() {
     ++self->next_piece_;
     const bool written = piece.raw ? self->plan_.responder.WriteRaw(piece.bytes)
                                    : self->plan_.responder.Write(piece.bytes);
-    if (!written) return self->Finish(0, "client_closed");
+    if (!written) return self->FinishClientGone();
     self->SendPieces();
   });
 }
