@@ -115,6 +115,8 @@ HttpResponse Simulator::Inspect(const HttpRequest& http) {
   if (get && http.path == "/sim/requests") {
     RequestLog::Filter filter;
     if (!absl::SimpleAtoi(http.QueryValue("after"), &filter.after)) filter.after = 0;
+    uint64_t until = 0;
+    if (absl::SimpleAtoi(http.QueryValue("until"), &until)) filter.until = until;
     uint64_t limit = 0;
     if (absl::SimpleAtoi(http.QueryValue("limit"), &limit)) filter.limit = limit;
     filter.model = http.QueryValue("model");

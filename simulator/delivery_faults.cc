@@ -58,7 +58,8 @@ void Delivery::PrepareFaulty() {
       choice.completion_tokens = choice.reasoning_tokens;
     }
   }
-  if (Find(FaultKind::kSplitUtf8) != nullptr) {
+  // What is to be empty stays so.
+  if (Find(FaultKind::kSplitUtf8) != nullptr && Find(FaultKind::kLengthEmpty) == nullptr) {
     for (ReplyChoice& choice : plan_.completion.choices) choice.content += kWideCharacters;
   }
   if (plan_.stream) {

@@ -130,6 +130,7 @@ std::string RequestLog::RequestsJson(const Filter& filter) {
   std::vector<const RequestRecord*> chosen;
   for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
     if (record->sequence <= filter.after || chosen.size() >= filter.limit) break;
+    if (record->sequence > filter.until) continue;
     if (!filter.model.empty() && record->model != filter.model) continue;
     if (filter.mark.empty() || record->mark == filter.mark) chosen.push_back(&*record);
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -61,10 +62,11 @@ class RequestLog {
   void End(uint64_t sequence, int status, absl::string_view outcome, int64_t generated_tokens = 0);
 
   struct Filter {
-    uint64_t after = 0;   // sequence numbers above this one
-    size_t limit = 1000;  // of those the newest
-    std::string model;    // empty: all
-    std::string mark;     // empty: all
+    uint64_t after = 0;                                     // sequence numbers above this one
+    uint64_t until = std::numeric_limits<uint64_t>::max();  // and not above this one
+    size_t limit = 1000;                                    // of those the newest
+    std::string model;                                      // empty: all
+    std::string mark;                                       // empty: all
     bool bodies = true;
   };
   // {"requests":[…]} in the order of arrival; each has "request", the body as sent.

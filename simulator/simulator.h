@@ -41,7 +41,8 @@ struct SimulatorOptions {
 //
 // and, for tests, without a key:
 //
-//   GET  /sim/requests?after=SEQ&limit=N&model=ID&mark=NAME&bodies=0   what came, oldest first
+//   GET  /sim/requests?after=SEQ&until=SEQ&limit=N&model=ID&mark=NAME&bodies=0
+//                            what came, oldest first: of those, the newest N (1,000)
 //   GET  /sim/stats          totals: see RequestLog::StatsJson, Statistics::Json, "connections"
 //   POST /sim/stats/reset    forgets the totals
 //   POST /sim/reset          forgets both
