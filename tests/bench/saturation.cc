@@ -119,6 +119,7 @@ void Measure(const Arguments& arguments, const Run& run, Report& report) {
   if (run.halve) {
     const auto all = static_cast<double>(std::max<int64_t>(1, admitted + refused));
     report.Add(variant, "share of calls refused", static_cast<double>(refused) / all, AtMost(0.01));
+    report.Add(variant, "of those later than 5 s", static_cast<double>(refused_late));
     if (halved_ns == 0) report.Missing(variant, "the cut", "half of the calls were never let in");
   } else {
     report.Add(variant, "quota 429s after 5 s", static_cast<double>(refused_late), Never());
