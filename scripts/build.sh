@@ -98,21 +98,32 @@ verb_sim() {
   exec "$root/build/release/tests/moa-sim" "$@"
 }
 
-# Everything below build/release/bench is a benchmark; a script tests/bench/run, where there is one, knows
+# verb_bench [NAME…] [ARGUMENT…]: the benchmarks of those names in tests/bench, or all, each with the
+# arguments. Everything below build/release/bench is a benchmark; a script tests/bench/run, where there is one, knows
 # how to measure whole clusters and gets the arguments instead.
 verb_bench() {
   if [[ -x $root/tests/bench/run ]]; then
     build_preset release
     exec "$root/tests/bench/run" "$@"
   fi
-  build_preset release moa_benchmarks
-  local program found=''
-  for program in "$root"/build/release/bench/*; do
-    [[ -f $program && -x $program ]] || continue
-    found=yes
-    "$program" "$@"
+  local -a names=()
+  while (($#)) && [[ $1 != -* ]]; do
+    [[ -f $root/tests/bench/$1.cc ]] || usage_error "no benchmark '$1'"
+    names+=("$1")
+    shift
   done
-  [[ -n $found ]] || die "there are no benchmarks"
+  if ((${#names[@]})); then
+    build_preset release moa-coordinator moa-worker moactl cerebras-sim "${names[@]}"
+  else
+    build_preset release moa_benchmarks
+    local program
+    for program in "$root"/build/release/bench/*; do
+      [[ -f $program && -x $program ]] && names+=("${program##*/}")
+    done
+  fi
+  ((${#names[@]})) || die "there are no benchmarks"
+  local name
+  for name in "${names[@]}"; do "$root/build/release/bench/$name" "$@"; done
 }
 
 verb_clean() {

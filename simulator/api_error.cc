@@ -38,6 +38,10 @@ ApiError WrongApiFormat(std::string message, std::string param) {
   return {400, std::move(message), kInvalidRequest, std::move(param), "wrong_api_format"};
 }
 
+ApiError PathNotFound(absl::string_view path) {
+  return {404, absl::StrCat("Not Found: ", path), "not_found_error", "", "not_found"};
+}
+
 ApiError ModelNotFound(absl::string_view model) {
   return {404, absl::StrCat("Model ", model, " does not exist or you do not have access to it."),
           "not_found_error", "model", "model_not_found"};

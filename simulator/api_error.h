@@ -24,6 +24,7 @@ struct ApiError {
 
 ApiError WrongApiKey();
 ApiError WrongApiFormat(std::string message, std::string param = "validation_error");
+ApiError PathNotFound(absl::string_view path);
 ApiError ModelNotFound(absl::string_view model);
 ApiError ModelArchived(absl::string_view model);
 ApiError ContextLengthExceeded(int64_t prompt_tokens, int64_t limit);

@@ -1,5 +1,6 @@
 #include "simulator/delivery.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,32 +26,29 @@ bool Delivery::EndsBeforeReply(FaultKind kind) {
 }
 
 void Delivery::Fail(const FaultSpec& fault, absl::string_view headers, HttpResponder responder,
-                    std::function<void(int status, absl::string_view outcome)> on_end) {
+                    OnEnd on_end) {
   switch (fault.kind) {
     case FaultKind::kReset:
       responder.Abort();
-      return on_end(0, "fault");
+      return on_end({.status = 0, .outcome = "fault"});
     case FaultKind::kHang:
       // The callback holds the responder: the exchange stays open until the client gives up.
-      responder.OnClientGone([responder, end = std::move(on_end)] { end(0, "client_closed"); });
+      responder.OnClientGone([responder, end = std::move(on_end)] {
+        end({.status = 0, .outcome = "client_closed", .processed = false});
+      });
       return;
     case FaultKind::kHtml:
       responder.Send(HtmlError(200));
-      return on_end(200, "fault");
+      return on_end({.status = 200, .outcome = "fault", .code = "html"});
     default:
       break;
   }
-  HttpResponse response;
-  if (fault.variant == "html") {
-    response = HtmlError(fault.status);
-  } else if (fault.variant == "queue") {
-    response = QueueExceeded().ToResponse();
-    response.AddHeader("x-should-retry", "false");
-  } else if (fault.variant == "tokens") {
-    response = TokenQuotaExceeded("minute").ToResponse();
-  } else {
-    response = ErrorForStatus(fault.status).ToResponse();
-  }
+  ApiError error = ErrorForStatus(fault.status);
+  if (fault.variant == "queue") error = QueueExceeded();
+  if (fault.variant == "tokens") error = TokenQuotaExceeded("minute");
+  HttpResponse response = fault.variant == "html" ? HtmlError(fault.status) : error.ToResponse();
+  if (fault.variant == "html") error.code = "html";
+  if (fault.variant == "queue") response.AddHeader("x-should-retry", "false");
   if (fault.status == 402) {
     response.AddHeader("x-should-retry", "false");
   } else {
@@ -62,7 +60,7 @@ void Delivery::Fail(const FaultSpec& fault, absl::string_view headers, HttpRespo
     response.AddHeader("Retry-After", HttpDate(absl::Now() + absl::Seconds(fault.retry_after)));
   }
   responder.Send(std::move(response));
-  on_end(fault.status, "fault");
+  on_end({.status = fault.status, .outcome = "fault", .code = error.code});
 }
 
 Delivery::Delivery(Plan plan) : plan_(std::move(plan)) {
@@ -101,13 +99,34 @@ void Delivery::Start(Plan plan) {
 }
 
 void Delivery::WatchClient() {
-  plan_.responder.OnClientGone([self = shared_from_this()] { self->Finish(0, "client_closed"); });
+  plan_.responder.OnClientGone([self = shared_from_this()] { self->FinishClientGone(); });
 }
 
 void Delivery::Finish(int status, absl::string_view outcome) {
   if (finished_) return;
   finished_ = true;
-  plan_.on_end(status, outcome);
+  plan_.on_end({.status = status,
+                .outcome = outcome,
+                .completion_tokens = plan_.completion.completion_tokens()});
+}
+
+// How far the model has come since the start: in the queue, at the prompt, or so many tokens.
+void Delivery::FinishClientGone() {
+  if (finished_) return;
+  finished_ = true;
+  const Timing& timing = plan_.completion.timing;
+  const FaultSpec* slow = Find(FaultKind::kSlow);
+  const double elapsed = absl::ToDoubleSeconds(absl::FromChrono(Clock::now() - started_) -
+                                               (slow != nullptr ? slow->delay : absl::Duration()));
+  const double generating = std::max(0.0, elapsed - timing.to_first_token());
+  const auto all = static_cast<double>(plan_.completion.completion_tokens());
+  const double generated =
+      timing.tokens_per_second > 0 ? std::min(all, generating * timing.tokens_per_second) : all;
+  const bool processed = elapsed >= timing.queue;
+  plan_.on_end({.status = 0,
+                .outcome = "client_closed",
+                .processed = processed,
+                .completion_tokens = processed ? static_cast<int64_t>(generated) : 0});
 }
 
 void Delivery::SendWhole() {
@@ -130,7 +149,7 @@ void Delivery::StreamAtOnce() {
   int64_t tokens = 0;
   while (chunks_->Next(out, &tokens)) {
     if (out.size() < kWriteBytes) continue;
-    if (!plan_.responder.Write(out)) return Finish(0, "client_closed");
+    if (!plan_.responder.Write(out)) return FinishClientGone();
     out.clear();
   }
   Finish(200, "completed");
@@ -152,7 +171,7 @@ void Delivery::StreamChunks() {
       chunks_->Next(out, &tokens);
       Finish(200, "completed");
     }
-    if (!plan_.responder.Write(out)) return Finish(0, "client_closed");
+    if (!plan_.responder.Write(out)) return FinishClientGone();
     if (last) return plan_.responder.End();
     due_ += absl::ToChronoNanoseconds(absl::Seconds(static_cast<double>(tokens) / rate));
   }

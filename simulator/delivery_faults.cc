@@ -58,7 +58,8 @@ void Delivery::PrepareFaulty() {
       choice.completion_tokens = choice.reasoning_tokens;
     }
   }
-  if (Find(FaultKind::kSplitUtf8) != nullptr) {
+  // What is to be empty stays so.
+  if (Find(FaultKind::kSplitUtf8) != nullptr && Find(FaultKind::kLengthEmpty) == nullptr) {
     for (ReplyChoice& choice : plan_.completion.choices) choice.content += kWideCharacters;
   }
   if (plan_.stream) {
@@ -144,7 +145,7 @@ void Delivery::SendPieces() {
     ++self->next_piece_;
     const bool written = piece.raw ? self->plan_.responder.WriteRaw(piece.bytes)
                                    : self->plan_.responder.Write(piece.bytes);
-    if (!written) return self->Finish(0, "client_closed");
+    if (!written) return self->FinishClientGone();
     self->SendPieces();
   });
 }

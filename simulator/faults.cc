@@ -8,19 +8,22 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace moa::simulator {
 
 const char* const kFaultHelp =
     "kind[=value][,condition=value...]. Kinds: status=CODE[:VARIANT] (json, html; of 429: "
     "requests, tokens, "
-    "queue, http-date, no-retry-after), reset, hang, slow=DURATION, html, truncate, reset-stream, "
+    "queue, http-date, no-retry-after), reset, hang, slow=DURATION|xFACTOR, html, truncate, "
+    "reset-stream, "
     "hang-stream, error-event, error-named-event, broken-json, invalid-utf8, split-utf8, "
     "split-lines, crlf, "
     "comments, no-ratelimit-headers, length-empty, content-and-reasoning, usage-chunk. Conditions: "
     "p=0..1, "
-    "nth=N, first=N, every=N, after=N, model=ID, prompt=TEXT. Also at=N (events before it strikes) "
-    "and "
+    "nth=N, first=N, every=N, after=N, model=ID, prompt=TEXT, from=DURATION, for=DURATION (a "
+    "window, "
+    "counted from when the fault was set). Also at=N (events before it strikes) and "
     "retry-after=SECONDS";
 
 namespace {
@@ -63,6 +66,22 @@ absl::Status Wrong(absl::string_view spec, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("fault '", spec, "': ", why));
 }
 
+// DURATION or xFACTOR.
+absl::Status ParseSlowValue(absl::string_view value, FaultSpec& fault) {
+  constexpr double kFactorMax = 1000;
+  if (absl::ConsumePrefix(&value, "x")) {
+    if (absl::SimpleAtod(value, &fault.factor) && fault.factor > 1 && fault.factor <= kFactorMax) {
+      return absl::OkStatus();
+    }
+    return Wrong(fault.text, "slow=x takes a factor above 1, at most 1000: slow=x10");
+  }
+  if (absl::ParseDuration(value, &fault.delay) && fault.delay > absl::ZeroDuration() &&
+      fault.delay <= absl::Seconds(kSecondsMax)) {
+    return absl::OkStatus();
+  }
+  return Wrong(fault.text, "slow needs a duration or a factor: slow=500ms, slow=x10");
+}
+
 // CODE[:VARIANT]
 absl::Status ParseStatusValue(absl::string_view value, FaultSpec& fault) {
   const std::vector<absl::string_view> parts = absl::StrSplit(value, absl::MaxSplits(':', 1));
@@ -101,13 +120,7 @@ absl::Status ParseKind(absl::string_view part, FaultSpec& fault) {
     if (!has_value) return Wrong(fault.text, "status needs a code: status=503");
     return ParseStatusValue(pair[1], fault);
   }
-  if (fault.kind == FaultKind::kSlow) {
-    if (!has_value || !absl::ParseDuration(pair[1], &fault.delay) ||
-        fault.delay <= absl::ZeroDuration() || fault.delay > absl::Seconds(kSecondsMax)) {
-      return Wrong(fault.text, "slow needs a duration: slow=500ms");
-    }
-    return absl::OkStatus();
-  }
+  if (fault.kind == FaultKind::kSlow) return ParseSlowValue(has_value ? pair[1] : "", fault);
   if (pair.size() == 2) return Wrong(fault.text, absl::StrCat(pair[0], " takes no value"));
   return absl::OkStatus();
 }
@@ -125,6 +138,16 @@ absl::Status ParseCondition(absl::string_view part, FaultSpec& fault) {
   }
   if (name == "prompt") {
     fault.prompt = std::string(value);
+    return absl::OkStatus();
+  }
+  if (name == "from" || name == "for") {
+    absl::Duration& target = name == "from" ? fault.from : fault.lasts;
+    if (!absl::ParseDuration(value, &target) || target < absl::ZeroDuration() ||
+        target > absl::Seconds(kSecondsMax)) {
+      return Wrong(
+          fault.text,
+          absl::StrCat(name, " is a duration such as 10s, at most a day, not '", value, "'"));
+    }
     return absl::OkStatus();
   }
   if (name == "p") {
@@ -156,8 +179,8 @@ absl::Status ParseCondition(absl::string_view part, FaultSpec& fault) {
   }
   return Wrong(fault.text,
                absl::StrCat("there is no condition '", name,
-                            "'; choose p, nth, first, every, after, model, prompt, at or "
-                            "retry-after"));
+                            "'; choose p, nth, first, every, after, model, prompt, from, for, "
+                            "at or retry-after"));
 }
 
 bool Strikes(const FaultSpec& spec, int64_t matched, Random& random) {
@@ -185,12 +208,13 @@ absl::StatusOr<FaultSpec> ParseFault(absl::string_view text) {
   return fault;
 }
 
-Faults::Faults(std::vector<FaultSpec> specs, uint64_t seed) : seed_(seed), random_(seed) {
+Faults::Faults(std::vector<FaultSpec> specs, uint64_t seed, absl::Time now)
+    : seed_(seed), random_(seed) {
   specs.resize(std::min(specs.size(), kFaultsMax));
-  Replace(std::move(specs)).IgnoreError();
+  Replace(std::move(specs), now).IgnoreError();
 }
 
-absl::Status Faults::Replace(std::vector<FaultSpec> specs) {
+absl::Status Faults::Replace(std::vector<FaultSpec> specs, absl::Time now) {
   if (specs.size() > kFaultsMax) {
     return absl::ResourceExhaustedError(absl::StrCat("at most ", kFaultsMax, " faults"));
   }
@@ -198,17 +222,21 @@ absl::Status Faults::Replace(std::vector<FaultSpec> specs) {
   entries_.clear();
   for (FaultSpec& spec : specs) entries_.push_back({std::move(spec), 0, 0});
   random_ = Random(seed_);
+  set_at_ = now;
   any_.store(!entries_.empty());
   return absl::OkStatus();
 }
 
-std::vector<FaultSpec> Faults::Select(absl::string_view model, absl::string_view prompt) {
+std::vector<FaultSpec> Faults::Select(absl::string_view model, absl::string_view prompt,
+                                      absl::Time now) {
   std::vector<FaultSpec> selected;
   if (!any_.load(std::memory_order_relaxed)) return selected;
   bool terminal = false;
   const MutexLock lock(mutex_);
   for (Entry& entry : entries_) {
     const FaultSpec& spec = entry.spec;
+    const absl::Duration age = now - set_at_;
+    if (age < spec.from || age - spec.from >= spec.lasts) continue;
     if (!spec.model.empty() && spec.model != model) continue;
     if (!spec.prompt.empty() && !absl::StrContains(prompt, spec.prompt)) continue;
     ++entry.matched;

@@ -18,6 +18,7 @@ namespace moa::simulator {
 // conditions:
 //
 //   status=503:html,first=2       reset,p=0.1,model=qwen-3.8-27b       truncate,at=3,prompt=critic
+//   slow=x10,p=0.01               status=429:queue,from=5s,for=10s
 //
 // Without a condition a fault strikes every completion; with several, those that meet all. Faults
 // that end a request differently exclude each other (the first that strikes wins); the others add
@@ -26,7 +27,8 @@ enum class FaultKind {
   kStatus,               // status=CODE[:VARIANT] instead of an answer; variants: see kFaultHelp
   kReset,                // the connection is reset before any byte
   kHang,                 // no byte ever comes
-  kSlow,                 // slow=DURATION: so long until the first byte
+  kSlow,                 // slow=DURATION: so much longer until the first byte; slow=xN: N times the
+                         // call's own time, from its first byte to its last
   kHtml,                 // 200 with a web page
   kTruncate,             // the body ends early: no [DONE], or less than Content-Length promised
   kResetStream,          // reset in the middle of the body
@@ -50,6 +52,7 @@ struct FaultSpec {
   int status = 0;           // of kStatus
   std::string variant;      // of kStatus
   absl::Duration delay;     // of kSlow
+  double factor = 1;        // of kSlow
   int64_t at = 2;           // events (of a body: halves) before a fault in the middle strikes
   int64_t retry_after = 1;  // seconds, of a status 429
   double probability = 1;   // p=
@@ -57,9 +60,12 @@ struct FaultSpec {
   int64_t first = 0;        // only the first so many
   int64_t every = 0;        // every so many
   int64_t after = 0;        // not the first so many
-  std::string model;        // only this model
-  std::string prompt;       // only prompts that contain this text
-  std::string text;         // the spec as given
+  // A window of time, counted from when the faults were set: at the start, for those of a flag.
+  absl::Duration from = absl::ZeroDuration();
+  absl::Duration lasts = absl::InfiniteDuration();  // for=
+  std::string model;                                // only this model
+  std::string prompt;                               // only prompts that contain this text
+  std::string text;                                 // the spec as given
 };
 
 // InvalidArgument names the part that is wrong and what would be right.
@@ -71,18 +77,18 @@ extern const char* const kFaultHelp;
 // True for kinds after which no proper reply comes.
 bool IsTerminal(FaultKind kind);
 
-// The faults in force. They can be replaced while requests run. Thread-safe; without faults a
-// request costs one load.
+// The faults in force. They can be replaced while requests run. What is left to chance (p=) depends
+// on the seed and on the order of arrival. Thread-safe; without faults a request costs one load.
 class Faults {
  public:
   // At most kFaultsMax specs.
-  Faults(std::vector<FaultSpec> specs, uint64_t seed);
+  Faults(std::vector<FaultSpec> specs, uint64_t seed, absl::Time now);
 
   // Those that strike this request, at most one of them terminal. Counts the request.
-  std::vector<FaultSpec> Select(absl::string_view model, absl::string_view prompt);
+  std::vector<FaultSpec> Select(absl::string_view model, absl::string_view prompt, absl::Time now);
 
-  // Counting starts anew. ResourceExhausted for more than kFaultsMax.
-  absl::Status Replace(std::vector<FaultSpec> specs);
+  // Counts and windows of time start anew. ResourceExhausted for more than kFaultsMax.
+  absl::Status Replace(std::vector<FaultSpec> specs, absl::Time now);
 
   // [{"spec":…,"matched":…,"struck":…},…]
   std::string Json();
@@ -100,6 +106,7 @@ class Faults {
   std::atomic<bool> any_{false};
   Mutex mutex_;
   Random random_ ABSL_GUARDED_BY(mutex_);
+  absl::Time set_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 

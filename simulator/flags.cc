@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <type_traits>
 
 namespace moa::simulator {
 namespace {
@@ -17,10 +18,13 @@ std::string EnvironmentName(std::string flag) {
 template <typename T>
 CLI::Option* Add(CLI::App& app, const std::string& name, T& target, const std::string& help,
                  const std::string& group) {
-  return app.add_option("--" + name, target, help)
-      ->envname(EnvironmentName(name))
-      ->group(group)
-      ->capture_default_str();
+  CLI::Option* option = app.add_option("--" + name, target, help)
+                            ->envname(EnvironmentName(name))
+                            ->group(group)
+                            ->capture_default_str();
+  // Given twice, a flag keeps its last value, unless it is one that can be repeated.
+  if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->take_last();
+  return option;
 }
 
 // N or MIN-MAX.

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "cerebras-sim: %s\n", std::string(server.status().message()).c_str());
     return 1;
   }
+  simulator.Observe(**server);
   moa::PrintListening("http", (*server)->address());
 
   int signal = 0;

@@ -15,7 +15,14 @@ const absl::Duration kPeriodLengths[] = {absl::Minutes(1), absl::Hours(1), absl:
 
 int64_t Or(int64_t value, int64_t fallback) { return value != 0 ? value : fallback; }
 
+size_t IndexOf(const Model& model) { return static_cast<size_t>(&model - Models().data()); }
+
 }  // namespace
+
+RateLimits::RateLimits(LimitOptions options) : options_(options), overrides_(Models().size()) {
+  SetLimits({nullptr, options.requests_per_minute, options.tokens_per_minute},
+            absl::InfinitePast());
+}
 
 int64_t RateLimits::ReservedCompletion(std::optional<int64_t> max_completion_tokens) {
   if (!max_completion_tokens.has_value() || *max_completion_tokens < 0)
@@ -27,13 +34,14 @@ ModelLimits RateLimits::LimitsOf(const Model& model) const {
   ModelLimits limits;
   if (options_.tier == Tier::kFree) limits = model.free;
   if (options_.tier == Tier::kDeveloper) limits = model.developer;
-  if (options_.requests_per_minute != 0) {
-    limits.requests_per_minute = options_.requests_per_minute;
+  const Overrides& own = overrides_[IndexOf(model)];
+  if (own.requests_per_minute != 0) {
+    limits.requests_per_minute = own.requests_per_minute;
     limits.requests_per_hour = limits.requests_per_day = 0;
   }
-  if (options_.tokens_per_minute != 0) {
-    limits.tokens_per_minute = options_.tokens_per_minute;
-    limits.total_tokens_per_minute = 3 * options_.tokens_per_minute;
+  if (own.tokens_per_minute != 0) {
+    limits.tokens_per_minute = own.tokens_per_minute;
+    limits.total_tokens_per_minute = 3 * own.tokens_per_minute;
     limits.tokens_per_hour = limits.tokens_per_day = 0;
   }
   limits.requests_per_hour = Or(limits.requests_per_hour, 60 * limits.requests_per_minute);
@@ -41,6 +49,52 @@ ModelLimits RateLimits::LimitsOf(const Model& model) const {
   limits.tokens_per_hour = Or(limits.tokens_per_hour, 60 * limits.tokens_per_minute);
   limits.tokens_per_day = Or(limits.tokens_per_day, 1'440 * limits.tokens_per_minute);
   return limits;
+}
+
+void RateLimits::Apply(Buckets& buckets, absl::Time now) const {
+  const ModelLimits limits = LimitsOf(*buckets.model);
+  const double total_factor = limits.tokens_per_minute == 0
+                                  ? 0
+                                  : static_cast<double>(limits.total_tokens_per_minute) /
+                                        static_cast<double>(limits.tokens_per_minute);
+  const int64_t requests[] = {limits.requests_per_minute, limits.requests_per_hour,
+                              limits.requests_per_day};
+  const int64_t tokens[] = {limits.tokens_per_minute, limits.tokens_per_hour,
+                            limits.tokens_per_day};
+  for (size_t i = 0; i < kPeriods; ++i) {
+    const auto token_limit = static_cast<double>(tokens[i]);
+    buckets.requests[i].SetLimit(static_cast<double>(requests[i]), now);
+    buckets.uncached[i].SetLimit(token_limit, now);
+    buckets.total[i].SetLimit(token_limit * total_factor, now);
+  }
+}
+
+void RateLimits::SetLimits(const Change& change, absl::Time now) {
+  const MutexLock lock(mutex_);
+  for (const Model& model : Models()) {
+    if (change.model != nullptr && change.model != &model) continue;
+    Overrides& own = overrides_[IndexOf(model)];
+    own.requests_per_minute = change.requests_per_minute.value_or(own.requests_per_minute);
+    own.tokens_per_minute = change.tokens_per_minute.value_or(own.tokens_per_minute);
+  }
+  for (const auto& [key, buckets] : buckets_) Apply(*buckets, now);
+  limited_.store(options_.tier != Tier::kUnlimited ||
+                 std::any_of(overrides_.begin(), overrides_.end(), [](const Overrides& own) {
+                   return own.requests_per_minute != 0 || own.tokens_per_minute != 0;
+                 }));
+}
+
+std::string RateLimits::LimitsJson() {
+  std::string out = "[";
+  const MutexLock lock(mutex_);
+  for (const Model& model : Models()) {
+    const ModelLimits limits = LimitsOf(model);
+    absl::StrAppend(&out, out.size() > 1 ? "," : "", "{\"model\":\"", model.id,
+                    "\",\"requests_per_minute\":", limits.requests_per_minute,
+                    ",\"tokens_per_minute\":", limits.tokens_per_minute,
+                    ",\"total_tokens_per_minute\":", limits.total_tokens_per_minute, "}");
+  }
+  return out + "]";
 }
 
 RateLimits::Buckets& RateLimits::BucketsOf(absl::string_view org, const Model& model,
@@ -52,32 +106,21 @@ RateLimits::Buckets& RateLimits::BucketsOf(absl::string_view org, const Model& m
   if (shared != org) key = absl::StrCat(model.id, "\n");
   std::unique_ptr<Buckets>& slot = buckets_[key];
   if (slot != nullptr) return *slot;
-  const ModelLimits limits = LimitsOf(model);
-  const double total_factor = limits.tokens_per_minute == 0
-                                  ? 0
-                                  : static_cast<double>(limits.total_tokens_per_minute) /
-                                        static_cast<double>(limits.tokens_per_minute);
-  const int64_t requests[] = {limits.requests_per_minute, limits.requests_per_hour,
-                              limits.requests_per_day};
-  const int64_t tokens[] = {limits.tokens_per_minute, limits.tokens_per_hour,
-                            limits.tokens_per_day};
   slot = std::make_unique<Buckets>();
+  slot->model = &model;
   for (size_t i = 0; i < kPeriods; ++i) {
-    const auto token_limit = static_cast<double>(tokens[i]);
-    slot->requests[i] = TokenBucket(static_cast<double>(requests[i]), kPeriodLengths[i], now);
-    slot->uncached[i] = TokenBucket(token_limit, kPeriodLengths[i], now);
-    slot->total[i] = TokenBucket(token_limit * total_factor, kPeriodLengths[i], now);
+    for (auto* buckets : {&slot->requests, &slot->uncached, &slot->total}) {
+      (*buckets)[i] = TokenBucket(0, kPeriodLengths[i], now);
+    }
   }
+  Apply(*slot, now);
   return *slot;
 }
 
 RateLimits::Decision RateLimits::Admit(absl::string_view org, const Model& model, int64_t estimate,
                                        absl::Time now) {
   Decision decision;
-  if (options_.tier == Tier::kUnlimited && options_.requests_per_minute == 0 &&
-      options_.tokens_per_minute == 0) {
-    return decision;
-  }
+  if (!limited_.load(std::memory_order_relaxed)) return decision;
   const auto tokens = static_cast<double>(estimate);
   const MutexLock lock(mutex_);
   Buckets& buckets = BucketsOf(org, model, now);

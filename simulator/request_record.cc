@@ -1,8 +1,11 @@
 #include "simulator/request_record.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -36,6 +39,8 @@ void AppendRecord(std::string& out, const RequestRecord& record, bool with_body)
   AppendStrings(out, record.faults);
   absl::StrAppendFormat(&out, ",\"stream\":%s,\"started\":%.6f,\"ended\":%.6f",
                         record.stream ? "true" : "false", record.started, record.ended);
+  absl::StrAppend(&out, ",\"started_ns\":", record.started_ns, ",\"ended_ns\":", record.ended_ns,
+                  ",\"mark\":\"", record.mark, "\",\"generated_tokens\":", record.generated_tokens);
   absl::StrAppend(&out, ",\"status\":", record.status, ",\"outcome\":\"", record.outcome,
                   "\",\"prompt_tokens\":", record.prompt_tokens,
                   ",\"cached_tokens\":", record.cached_tokens,
@@ -59,8 +64,27 @@ std::string CountsJson(const Map& counts, const Key& key) {
 
 }  // namespace
 
+absl::string_view FindMark(absl::string_view prompt) {
+  constexpr absl::string_view kOpening = "[mark ";
+  constexpr size_t kMarkMax = 64;
+  const size_t at = prompt.find(kOpening);
+  if (at == absl::string_view::npos) return "";
+  const absl::string_view rest = prompt.substr(at + kOpening.size(), kMarkMax + 1);
+  size_t size = 0;
+  while (size < rest.size() && (absl::ascii_isalnum(static_cast<unsigned char>(rest[size])) ||
+                                absl::StrContains("._-", rest.substr(size, 1)))) {
+    ++size;
+  }
+  return size < rest.size() && rest[size] == ']' ? rest.substr(0, size) : "";
+}
+
+int64_t MonotonicNanoseconds() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 uint64_t RequestLog::Begin(RequestRecord record) {
   record.started = UnixNow();
+  record.started_ns = MonotonicNanoseconds();
   const MutexLock lock(mutex_);
   record.sequence = ++last_sequence_;
   ++requests_total_;
@@ -85,7 +109,8 @@ void RequestLog::DropOldest() {
   records_.pop_front();
 }
 
-void RequestLog::End(uint64_t sequence, int status, absl::string_view outcome) {
+void RequestLog::End(uint64_t sequence, int status, absl::string_view outcome,
+                     int64_t generated_tokens) {
   const MutexLock lock(mutex_);
   --running_;
   ++by_outcome_[std::string(outcome)];
@@ -95,6 +120,8 @@ void RequestLog::End(uint64_t sequence, int status, absl::string_view outcome) {
   record.status = status;
   record.outcome = std::string(outcome);
   record.ended = UnixNow();
+  record.ended_ns = MonotonicNanoseconds();
+  record.generated_tokens = generated_tokens;
 }
 
 std::string RequestLog::RequestsJson(const Filter& filter) {
@@ -103,7 +130,9 @@ std::string RequestLog::RequestsJson(const Filter& filter) {
   std::vector<const RequestRecord*> chosen;
   for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
     if (record->sequence <= filter.after || chosen.size() >= filter.limit) break;
-    if (filter.model.empty() || record->model == filter.model) chosen.push_back(&*record);
+    if (record->sequence > filter.until) continue;
+    if (!filter.model.empty() && record->model != filter.model) continue;
+    if (filter.mark.empty() || record->mark == filter.mark) chosen.push_back(&*record);
   }
   for (auto record = chosen.rbegin(); record != chosen.rend(); ++record) {
     if (out.back() != '[') out += ',';
@@ -125,9 +154,16 @@ std::string RequestLog::StatsJson() {
 }
 
 void RequestLog::Clear() {
+  {
+    const MutexLock lock(mutex_);
+    records_.clear();
+    bytes_ = 0;
+  }
+  ClearTotals();
+}
+
+void RequestLog::ClearTotals() {
   const MutexLock lock(mutex_);
-  records_.clear();
-  bytes_ = 0;
   requests_total_ = prompt_tokens_ = completion_tokens_ = 0;
   running_max_ = running_;
   by_outcome_.clear();

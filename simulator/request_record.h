@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,18 +21,31 @@ struct RequestRecord {
   std::string digest;
   std::vector<std::string> saw;
   std::vector<std::string> faults;  // that struck it, as specified
+  std::string mark;                 // see FindMark; empty: none
   bool stream = false;
   double started = 0;  // Unix seconds
   double ended = 0;    // 0 while it runs
-  int status = 0;      // 0 when the client got none
+  // The same two on the machine's monotonic clock (CLOCK_MONOTONIC, nanoseconds), which other
+  // processes on it share. A closed connection was noticed at `ended_ns`.
+  int64_t started_ns = 0;
+  int64_t ended_ns = 0;
+  int status = 0;  // 0 when the client got none
   // running, completed, refused, client_closed (the client left before the end), fault (ended on
   // purpose).
   std::string outcome = "running";
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;
   int64_t completion_tokens = 0;
+  int64_t generated_tokens = 0;  // of those, what was there at the end
   std::string body;  // the request's JSON as sent (after gzip); empty when it was not JSON
 };
+
+// A mark tells a test's requests apart: the text NAME in the first "[mark NAME]" of a prompt, where
+// NAME is at most 64 of the characters A-Z a-z 0-9 . _ -; empty when there is none.
+absl::string_view FindMark(absl::string_view prompt);
+
+// CLOCK_MONOTONIC in nanoseconds.
+int64_t MonotonicNanoseconds();
 
 // The last requests and totals since the start: what tests ask under /sim/requests and /sim/stats.
 // Bounded in number and in bytes; the oldest go first. Thread-safe.
@@ -45,12 +59,14 @@ class RequestLog {
   // Returns the sequence number, which End takes.
   uint64_t Begin(RequestRecord record);
   // Once a request. `status` is what the client got; 0: nothing.
-  void End(uint64_t sequence, int status, absl::string_view outcome);
+  void End(uint64_t sequence, int status, absl::string_view outcome, int64_t generated_tokens = 0);
 
   struct Filter {
-    uint64_t after = 0;   // sequence numbers above this one
-    size_t limit = 1000;  // of those the newest
-    std::string model;    // empty: all
+    uint64_t after = 0;                                     // sequence numbers above this one
+    uint64_t until = std::numeric_limits<uint64_t>::max();  // and not above this one
+    size_t limit = 1000;                                    // of those the newest
+    std::string model;                                      // empty: all
+    std::string mark;                                       // empty: all
     bool bodies = true;
   };
   // {"requests":[…]} in the order of arrival; each has "request", the body as sent.
@@ -59,6 +75,8 @@ class RequestLog {
   std::string StatsJson();
   // Forgets requests and totals; running ones stay counted as running.
   void Clear();
+  // Forgets totals only.
+  void ClearTotals();
 
  private:
   static constexpr size_t kBytesMax = 64 << 20;

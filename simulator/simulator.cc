@@ -4,18 +4,18 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "simulator/delivery.h"
 #include "simulator/gzip.h"
+#include "simulator/msgpack.h"
 
 namespace moa::simulator {
 namespace {
 
 constexpr size_t kUnzippedBytesMax = 64 << 20;
+constexpr absl::string_view kMsgpackType = "application/vnd.msgpack";
 constexpr absl::string_view kModelsPath = "/v1/models";
 constexpr absl::string_view kPublicModelsPath = "/public/v1/models";
 
@@ -43,8 +43,17 @@ HttpResponse Error(const ApiError& error) {
   return response;
 }
 
-HttpResponse NotFound(absl::string_view path) {
-  return Error({404, absl::StrCat("Not Found: ", path), "not_found_error", "", "not_found"});
+HttpResponse NotFound(absl::string_view path) { return Error(PathNotFound(path)); }
+
+// slow=xN changes the pace itself, so that nothing is left of it for the delivery.
+std::vector<FaultSpec> TakeOutStretch(std::vector<FaultSpec> faults, Timing& timing) {
+  const auto stretches = [&](const FaultSpec& fault) {
+    if (fault.kind != FaultKind::kSlow || fault.factor <= 1) return false;
+    timing.Stretch(fault.factor);
+    return true;
+  };
+  faults.erase(std::remove_if(faults.begin(), faults.end(), stretches), faults.end());
+  return faults;
 }
 
 }  // namespace
@@ -56,8 +65,9 @@ Simulator::Simulator(SimulatorOptions options)
       public_model_list_(PublicModelListJson()),
       limits_(options_.limits),
       replies_(options_.seed, options_.reply_length),
-      faults_(options_.faults, options_.seed),
-      log_(options_.records_max) {}
+      faults_(options_.faults, options_.seed, absl::Now()),
+      log_(options_.records_max),
+      statistics_(MonotonicNanoseconds()) {}
 
 HttpResponse Simulator::ErrorResponse(int status, absl::string_view message) {
   if (status == 413) return Error(RequestTooLarge());
@@ -73,7 +83,9 @@ void Simulator::Handle(const HttpRequest& request, HttpResponder responder) {
     if (request.method != "POST") return responder.Send(Error(ErrorForStatus(405)));
     return Complete(request, path == "/v1/completions", std::move(responder));
   }
-  if (absl::StartsWith(path, "/sim/")) return Inspect(request, responder);
+  if (absl::StartsWith(path, "/sim/")) {
+    return responder.Send(Inspect(request));
+  }
   if (!get) return responder.Send(NotFound(path));
   if (path == "/v1/tcp_warming") return responder.Send(Json(200, "{}"));
   if (absl::StartsWith(path, kModelsPath)) return GetModels(request, responder);
@@ -124,48 +136,13 @@ void Simulator::GetPublicModels(const HttpRequest& http, HttpResponder& responde
   responder.Send(Json(200, PublicModelJson(*model)));
 }
 
-void Simulator::Inspect(const HttpRequest& http, HttpResponder& responder) {
-  const bool get = http.method == "GET";
-  if (get && http.path == "/sim/stats") return responder.Send(Json(200, log_.StatsJson()));
-  if (get && http.path == "/sim/requests") {
-    RequestLog::Filter filter;
-    if (!absl::SimpleAtoi(http.QueryValue("after"), &filter.after)) filter.after = 0;
-    uint64_t limit = 0;
-    if (absl::SimpleAtoi(http.QueryValue("limit"), &limit)) filter.limit = limit;
-    filter.model = http.QueryValue("model");
-    filter.bodies = http.QueryValue("bodies") != "0";
-    return responder.Send(Json(200, log_.RequestsJson(filter)));
-  }
-  if (http.method == "POST" && http.path == "/sim/reset") {
-    log_.Clear();
-    return responder.Send(Json(200, "{}"));
-  }
-  if (http.path == "/sim/faults") {
-    if (get) return responder.Send(Json(200, faults_.Json()));
-    if (http.method == "PUT") return responder.Send(ReplaceFaults(http.body));
-    if (http.method == "DELETE") return responder.Send(ReplaceFaults(""));
-  }
-  responder.Send(NotFound(http.path));
-}
-
-HttpResponse Simulator::ReplaceFaults(absl::string_view lines) {
-  std::vector<FaultSpec> specs;
-  for (absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipWhitespace())) {
-    absl::StatusOr<FaultSpec> spec = ParseFault(absl::StripAsciiWhitespace(line));
-    if (!spec.ok()) return Error(WrongApiFormat(std::string(spec.status().message())));
-    specs.push_back(*std::move(spec));
-  }
-  const absl::Status status = faults_.Replace(std::move(specs));
-  if (!status.ok()) return Error(WrongApiFormat(std::string(status.message())));
-  return Json(200, faults_.Json());
-}
-
 void Simulator::Refuse(const ApiError& error, RequestRecord record, const std::string& headers,
                        HttpResponder& responder) {
   HttpResponse response = Error(error);
   response.AddHeaderBlock(headers);
   const uint64_t sequence = log_.Begin(std::move(record));
   log_.End(sequence, error.status, "refused");
+  statistics_.Ended(error.status, error.code, MonotonicNanoseconds());
   responder.Send(std::move(response));
 }
 
@@ -183,6 +160,17 @@ void Simulator::Complete(const HttpRequest& http, bool text_completion, HttpResp
                     record, "", responder);
     }
     absl::StatusOr<std::string> text = Gunzip(http.body, kUnzippedBytesMax);
+    if (!text.ok()) {
+      return Refuse(absl::IsResourceExhausted(text.status())
+                        ? RequestTooLarge()
+                        : WrongApiFormat(std::string(text.status().message())),
+                    record, "", responder);
+    }
+    unzipped = *std::move(text);
+    body = unzipped;
+  }
+  if (absl::StartsWithIgnoreCase(http.Header("Content-Type"), kMsgpackType)) {
+    absl::StatusOr<std::string> text = MsgpackToJson(body, kUnzippedBytesMax);
     if (!text.ok()) {
       return Refuse(absl::IsResourceExhausted(text.status())
                         ? RequestTooLarge()
@@ -238,11 +226,12 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
   const Prompt prompt = RenderPrompt(request, model.id);
   record.prompt_tokens = prompt.tokens;
   record.digest = Hex16(prompt.digest);
+  record.mark = std::string(FindMark(prompt.text));
   if (prompt.tokens > model.context_tokens_max) {
     return Refuse(ContextLengthExceeded(prompt.tokens, model.context_tokens_max), std::move(record),
                   "", responder);
   }
-  std::vector<FaultSpec> faults = faults_.Select(model.id, prompt.text);
+  std::vector<FaultSpec> faults = faults_.Select(model.id, prompt.text, now);
   for (const FaultSpec& fault : faults) record.faults.push_back(fault.text);
   const bool bare = std::any_of(faults.begin(), faults.end(), [](const FaultSpec& fault) {
     return fault.kind == FaultKind::kNoRateLimitHeaders;
@@ -250,10 +239,9 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
   for (const FaultSpec& fault : faults) {
     if (!Delivery::EndsBeforeReply(fault.kind)) continue;
     const uint64_t sequence = log_.Begin(std::move(record));
-    return Delivery::Fail(fault, kCommonHeaders, std::move(responder),
-                          [this, sequence](int status, absl::string_view outcome) {
-                            log_.End(sequence, status, outcome);
-                          });
+    return Delivery::Fail(
+        fault, kCommonHeaders, std::move(responder),
+        [this, sequence](const Delivery::Ending& ending) { End(sequence, ending); });
   }
   const int64_t estimate =
       prompt.tokens + request.n * RateLimits::ReservedCompletion(request.max_completion_tokens);
@@ -264,6 +252,7 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
     return Refuse(*decision.error, std::move(record), headers, responder);
   }
 
+  statistics_.Admitted(MonotonicNanoseconds());
   Delivery::Plan plan;
   plan.completion = Compute(model, request, prompt, org, now, plan.random);
   const Completion& completion = plan.completion;
@@ -271,20 +260,31 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
   record.saw = prompt.saw;
   record.cached_tokens = completion.cached_tokens;
   record.completion_tokens = completion.completion_tokens();
-  const int64_t total = record.prompt_tokens + record.completion_tokens;
-  const int64_t uncached = total - record.cached_tokens;
+  const int64_t prompt_tokens = record.prompt_tokens;
+  const int64_t cached_tokens = record.cached_tokens;
   plan.headers = absl::StrCat(kCommonHeaders, "inference-id: ", completion.id, "\r\n",
                               bare ? "" : decision.headers);
   plan.responder = std::move(responder);
   plan.stream = request.stream;
-  plan.faults = std::move(faults);
+  plan.faults = TakeOutStretch(std::move(faults), plan.completion.timing);
   const uint64_t sequence = log_.Begin(std::move(record));
-  plan.on_end = [this, sequence, uncached, total, reservation = std::move(decision.reservation)](
-                    int status, absl::string_view outcome) {
+  plan.on_end = [this, sequence, prompt_tokens, cached_tokens,
+                 reservation = std::move(decision.reservation)](const Delivery::Ending& ending) {
+    const int64_t total = ending.processed ? prompt_tokens + ending.completion_tokens : 0;
+    const int64_t uncached = ending.processed ? total - cached_tokens : 0;
     limits_.Settle(reservation, uncached, total, absl::Now());
-    log_.End(sequence, status, outcome);
+    statistics_.Charged(uncached, total, MonotonicNanoseconds());
+    End(sequence, ending);
   };
   Delivery::Start(std::move(plan));
+}
+
+void Simulator::End(uint64_t sequence, const Delivery::Ending& ending) {
+  log_.End(sequence, ending.status, ending.outcome, ending.completion_tokens);
+  statistics_.Ended(
+      ending.status,
+      ending.code.empty() && ending.outcome != "completed" ? ending.outcome : ending.code,
+      MonotonicNanoseconds());
 }
 
 }  // namespace moa::simulator

@@ -9,12 +9,14 @@
 #include "common/http/http_server.h"
 #include "simulator/chat_request.h"
 #include "simulator/completion_writer.h"
+#include "simulator/delivery.h"
 #include "simulator/faults.h"
 #include "simulator/prompt.h"
 #include "simulator/prompt_cache.h"
 #include "simulator/rate_limits.h"
 #include "simulator/reply.h"
 #include "simulator/request_record.h"
+#include "simulator/statistics.h"
 
 namespace moa::simulator {
 
@@ -39,10 +41,14 @@ struct SimulatorOptions {
 //
 // and, for tests, without a key:
 //
-//   GET /sim/requests?after=SEQ&limit=N&model=ID&bodies=0   what came, oldest first
-//   GET /sim/stats                                          totals; running and the most that ran
-//   at once POST /sim/reset                                         forgets both GET, PUT, DELETE
-//   /sim/faults                            the faults; PUT: one spec a line
+//   GET  /sim/requests?after=SEQ&until=SEQ&limit=N&model=ID&mark=NAME&bodies=0
+//                            what came, oldest first: of those, the newest N (1,000)
+//   GET  /sim/stats          totals: see RequestLog::StatsJson, Statistics::Json, "connections"
+//   POST /sim/stats/reset    forgets the totals
+//   POST /sim/reset          forgets both
+//   GET, PUT, POST, DELETE /sim/faults   the faults; PUT: one spec a line, POST: {"faults":[…]}
+//   GET, POST /sim/limits    {"requests_per_minute":N,"tokens_per_minute":N,"model":ID}: the limits
+//                            from now on (RateLimits::SetLimits); each field may be absent
 //
 // Checks come in the order of CEREBRAS_API.md, section 9; a fault strikes after validation and
 // before limits. Owner: main or a test; outlives the server that calls it. Thread-safe.
@@ -51,6 +57,9 @@ class Simulator {
   explicit Simulator(SimulatorOptions options);
 
   void Handle(const HttpRequest& request, HttpResponder responder);
+
+  // Where "connections" of /sim/stats comes from; `server` outlives the last request. Optional.
+  void Observe(const HttpServer& server) { server_.store(&server); }
 
   // For HttpServerOptions::error_response: what never reaches Handle, in the API's own words.
   static HttpResponse ErrorResponse(int status, absl::string_view message);
@@ -65,8 +74,13 @@ class Simulator {
                      absl::string_view org, absl::Time now, Random& random);
   void GetModels(const HttpRequest& http, HttpResponder& responder);
   void GetPublicModels(const HttpRequest& http, HttpResponder& responder);
-  void Inspect(const HttpRequest& http, HttpResponder& responder);
-  HttpResponse ReplaceFaults(absl::string_view lines);
+  // Everything under /sim/ (control.cc).
+  HttpResponse Inspect(const HttpRequest& http);
+  HttpResponse InspectFaults(const HttpRequest& http);
+  HttpResponse InspectLimits(const HttpRequest& http);
+  std::string StatsJson();
+  // Notes the end of a request that Begin was called for.
+  void End(uint64_t sequence, const Delivery::Ending& ending);
   // The organisation of a request; an error when its key is not one of ours.
   std::optional<ApiError> Authenticate(const HttpRequest& http, absl::string_view* org) const;
   void Refuse(const ApiError& error, RequestRecord record, const std::string& headers,
@@ -81,6 +95,8 @@ class Simulator {
   ReplyGenerator replies_;
   Faults faults_;
   RequestLog log_;
+  Statistics statistics_;
+  std::atomic<const HttpServer*> server_{nullptr};
   std::atomic<uint64_t> completions_{0};
 };
 

@@ -17,6 +17,11 @@ struct Timing {
   double tokens_per_second = 0;  // of the completion, scale included; 0: at once
 
   double to_first_token() const { return queue + prompt; }
+  // Everything takes `factor` times as long.
+  void Stretch(double factor) {
+    for (double* part : {&queue, &prompt, &completion, &total}) *part *= factor;
+    tokens_per_second /= factor;
+  }
 };
 
 // `slow_queue_share` of the requests wait 0.18 to 0.55 s in the queue instead of about 4.5 ms.

@@ -29,6 +29,14 @@ class TokenBucket {
   }
 
   bool Has(double amount, absl::Time now) { return unlimited() || Available(now) >= amount; }
+  // Changes the limit: the level stays, but for what is above the new limit. A bucket that had no
+  // limit starts full.
+  void SetLimit(double limit, absl::Time now) {
+    const double level = unlimited() ? limit : Available(now);
+    limit_ = limit;
+    available_ = std::min(level, limit);
+    updated_ = std::max(updated_, now);
+  }
   // A negative amount gives back.
   void Take(double amount, absl::Time now) {
     if (unlimited()) return;

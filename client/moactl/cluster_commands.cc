@@ -14,6 +14,15 @@ namespace {
 
 std::string CountOrUnknown(uint32_t count) { return count == 0 ? "-" : WithThousands(count); }
 
+// "low medium* high": the star marks what the provider does where a call says nothing.
+std::string Efforts(const v1::Model& model) {
+  if (model.reasoning_efforts().empty()) return "-";
+  return absl::StrJoin(
+      model.reasoning_efforts(), " ", [&](std::string* out, const std::string& effort) {
+        absl::StrAppend(out, effort, effort == model.default_reasoning_effort() ? "*" : "");
+      });
+}
+
 uint64_t CallsOf(const v1::Moa& moa) {
   uint64_t calls = 1;
   for (const v1::Layer& layer : moa.layers()) {
@@ -56,15 +65,26 @@ int RunModels(const CommandContext& context) {
     context.console.Json(ModelsJson(*models));
     return kExitOk;
   }
-  TextTable table({1, 2, 3, 4, 5});
-  table.Add({{"MODEL"}, {"WORKERS"}, {"CONTEXT"}, {"REPLY MAX"}, {"$/M PROMPT"}, {"$/M REPLY"}});
+  TextTable table({1, 2, 3, 4, 5, 7});
+  table.Add({{"MODEL"},
+             {"CONTEXT"},
+             {"OUTPUT MAX"},
+             {"$/M IN"},
+             {"$/M OUT"},
+             {"TOKENS/S"},
+             {"REASONING"},
+             {"WORKERS"},
+             {"ALIASES"}});
   for (const v1::Model& model : *models) {
     table.Add({{OneLine(model.id())},
-               {absl::StrCat(model.workers())},
                {CountOrUnknown(model.context_tokens())},
                {CountOrUnknown(model.max_completion_tokens())},
                {absl::StrFormat("%.2f", model.usd_per_million_prompt_tokens())},
-               {absl::StrFormat("%.2f", model.usd_per_million_completion_tokens())}});
+               {absl::StrFormat("%.2f", model.usd_per_million_completion_tokens())},
+               {CountOrUnknown(static_cast<uint32_t>(model.tokens_per_second()))},
+               {OneLine(Efforts(model))},
+               {absl::StrCat(model.workers())},
+               {OneLine(absl::StrJoin(model.aliases(), " "))}});
   }
   context.console.Out(table.Lines());
   return kExitOk;

@@ -211,6 +211,15 @@ std::string ModelsJson(const std::vector<v1::Model>& models) {
     out.Count("max_completion_tokens", model.max_completion_tokens());
     out.Number("usd_per_million_prompt_tokens", model.usd_per_million_prompt_tokens());
     out.Number("usd_per_million_completion_tokens", model.usd_per_million_completion_tokens());
+    out.Number("tokens_per_second", model.tokens_per_second());
+    out.BeginArray("reasoning_efforts");
+    for (const std::string& effort : model.reasoning_efforts()) out.Text(nullptr, effort);
+    out.EndArray();
+    out.Text("default_reasoning_effort", model.default_reasoning_effort());
+    out.Count("reservation_tokens_max", model.reservation_tokens_max());
+    out.BeginArray("aliases");
+    for (const std::string& alias : model.aliases()) out.Text(nullptr, alias);
+    out.EndArray();
     out.EndObject();
   }
   out.EndArray();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -8,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "coordinator/engine/fallback_policy.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/validation.h"
@@ -159,7 +161,20 @@ class MoaCheck {
         effort != "high") {
       Add(".reasoning_effort",
           absl::StrCat("is ", Quoted(effort), "; must be none, low, medium or high"));
+    } else if (!effort.empty()) {
+      VisitModelsEfforts(agent.model, effort);
+      for (const std::string& model : agent.fallback_models) VisitModelsEfforts(model, effort);
     }
+  }
+
+  // What a fallback would refuse is refused here, too: it would fail when it is needed.
+  void VisitModelsEfforts(const std::string& model, const std::string& effort) {
+    const ModelInfo* info = models_.Find(model);
+    if (info == nullptr || info->reasoning_efforts.empty()) return;
+    const std::vector<std::string>& efforts = info->reasoning_efforts;
+    if (std::find(efforts.begin(), efforts.end(), effort) != efforts.end()) return;
+    Add(".reasoning_effort",
+        absl::StrCat("is ", effort, "; ", model, " takes ", absl::StrJoin(efforts, ", ")));
   }
 
   void VisitFallbacks(const Agent& agent) {

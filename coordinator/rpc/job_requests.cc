@@ -61,6 +61,7 @@ std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
   ExpandPreset(request->mutable_job(), presets, &violations);
   const bool has_moa = request->job().has_moa();
   JobSpec spec = SpecFromProto(request->mutable_job());
+  ReplaceAliases(models, &spec.moa);
   for (Violation& violation : Validate(spec, models, limits)) {
     // Without a MoA, its missing parts are not mistakes of their own.
     if (!has_moa && violation.field.rfind("moa", 0) == 0) continue;

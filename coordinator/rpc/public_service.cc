@@ -1,5 +1,6 @@
 #include "coordinator/rpc/public_service.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -95,8 +96,8 @@ grpc::ServerUnaryReactor* PublicService::ListJobs(grpc::CallbackServerContext* c
   return reactor;
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(
-    grpc::CallbackServerContext*, const grpc::ByteBuffer* bytes) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(grpc::CallbackServerContext*,
+                                                                    const grpc::ByteBuffer* bytes) {
   grpc::ByteBuffer mine = *bytes;  // shares the bytes; reading them empties the copy
   v1::WatchJobRequest request;
   if (!grpc::SerializationTraits<v1::WatchJobRequest>::Deserialize(&mine, &request).ok()) {
@@ -139,7 +140,8 @@ grpc::ServerUnaryReactor* PublicService::ListModels(grpc::CallbackServerContext*
                                                     v1::ListModelsResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.ListWorkers([this, reactor, response](std::vector<WorkerInfo> workers) {
-    for (const auto& [id, info] : coordinator_.models()->all()) {
+    const std::shared_ptr<const ModelTable> table = coordinator_.models();
+    for (const auto& [id, info] : table->all()) {
       v1::Model* model = response->add_models();
       model->set_id(id);
       model->set_configured(info.configured);
@@ -147,6 +149,11 @@ grpc::ServerUnaryReactor* PublicService::ListModels(grpc::CallbackServerContext*
       model->set_max_completion_tokens(info.max_completion_tokens);
       model->set_usd_per_million_prompt_tokens(info.usd_per_million_prompt_tokens);
       model->set_usd_per_million_completion_tokens(info.usd_per_million_completion_tokens);
+      model->set_tokens_per_second(info.tokens_per_second);
+      for (const std::string& effort : info.reasoning_efforts) model->add_reasoning_efforts(effort);
+      model->set_default_reasoning_effort(info.default_reasoning_effort);
+      model->set_reservation_tokens_max(info.reservation_tokens_max);
+      for (std::string& alias : table->AliasesOf(id)) model->add_aliases(std::move(alias));
       uint32_t announced = 0;
       for (const WorkerInfo& worker : workers) {
         for (const std::string& name : worker.hello.models) announced += name == id ? 1 : 0;

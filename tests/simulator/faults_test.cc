@@ -8,6 +8,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
+const absl::Time kStart = absl::FromUnixSeconds(1'000'000);
+
 FaultSpec Parse(absl::string_view text) {
   absl::StatusOr<FaultSpec> spec = ParseFault(text);
   EXPECT_OK(spec);
@@ -16,9 +18,9 @@ FaultSpec Parse(absl::string_view text) {
 
 // Which of `count` equal requests are struck: "x" or "." for each.
 std::string Pattern(absl::string_view text, int count, uint64_t seed = 1) {
-  Faults faults({Parse(text)}, seed);
+  Faults faults({Parse(text)}, seed, kStart);
   std::string out;
-  for (int i = 0; i < count; ++i) out += faults.Select("m", "a prompt").empty() ? '.' : 'x';
+  for (int i = 0; i < count; ++i) out += faults.Select("m", "a prompt", kStart).empty() ? '.' : 'x';
   return out;
 }
 
@@ -99,6 +101,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"reset,every=-1", "every is a whole number"},
         BadSpec{"reset,retry-after=100000", "retry-after is a whole number"},
         BadSpec{"reset,when=now", "there is no condition 'when'"},
+        BadSpec{"slow=x1", "slow=x takes a factor above 1"},
+        BadSpec{"slow=xfast", "slow=x takes a factor above 1"},
+        BadSpec{"reset,from=soon", "from is a duration"},
+        BadSpec{"reset,for=-1s", "for is a duration"},
         BadSpec{"reset,", "'' is no condition=value"}));
 
 TEST(FaultsTest, CountConditionsChooseRequests) {
@@ -118,17 +124,39 @@ TEST(FaultsTest, ProbabilityIsAFunctionOfTheSeed) {
   EXPECT_EQ(Pattern("reset,p=0", 100), std::string(100, '.'));
 }
 
+// Both ends are counted from when the faults were set, and what comes outside is not counted.
+TEST(FaultsTest, AWindowOfTimeOpensAndCloses) {
+  Faults faults({Parse("reset,from=5s,for=10s")}, 1, kStart);
+  const auto struck = [&](int seconds) {
+    return !faults.Select("m", "p", kStart + absl::Seconds(seconds)).empty();
+  };
+  EXPECT_FALSE(struck(4));
+  EXPECT_TRUE(struck(5));
+  EXPECT_TRUE(struck(14));
+  EXPECT_FALSE(struck(15));
+  EXPECT_THAT(faults.Json(), testing::HasSubstr(R"("matched":2,"struck":2)"));
+  ASSERT_OK(faults.Replace({Parse("reset,for=1s")}, kStart + absl::Seconds(20)));
+  EXPECT_TRUE(struck(20));
+  EXPECT_FALSE(struck(21));
+}
+
+TEST(FaultsTest, SlownessIsADurationOrAFactor) {
+  EXPECT_EQ(Parse("slow=250ms").delay, absl::Milliseconds(250));
+  EXPECT_EQ(Parse("slow=250ms").factor, 1);
+  EXPECT_EQ(Parse("slow=x10,p=0.01").factor, 10);
+}
+
 TEST(FaultsTest, CountsOnlyRequestsThatMeetModelAndPrompt) {
-  Faults faults({Parse("reset,model=q,prompt=critic,nth=2")}, 1);
-  EXPECT_THAT(faults.Select("q", "a critic"), SizeIs(0));
-  EXPECT_THAT(faults.Select("m", "a critic"), SizeIs(0));
-  EXPECT_THAT(faults.Select("q", "a planner"), SizeIs(0));
-  EXPECT_THAT(faults.Select("q", "the critic"), SizeIs(1));
+  Faults faults({Parse("reset,model=q,prompt=critic,nth=2")}, 1, kStart);
+  EXPECT_THAT(faults.Select("q", "a critic", kStart), SizeIs(0));
+  EXPECT_THAT(faults.Select("m", "a critic", kStart), SizeIs(0));
+  EXPECT_THAT(faults.Select("q", "a planner", kStart), SizeIs(0));
+  EXPECT_THAT(faults.Select("q", "the critic", kStart), SizeIs(1));
 }
 
 TEST(FaultsTest, OneEndAtMostButAnyNumberOfOddities) {
-  Faults faults({Parse("crlf"), Parse("truncate"), Parse("reset"), Parse("comments")}, 1);
-  const std::vector<FaultSpec> selected = faults.Select("m", "p");
+  Faults faults({Parse("crlf"), Parse("truncate"), Parse("reset"), Parse("comments")}, 1, kStart);
+  const std::vector<FaultSpec> selected = faults.Select("m", "p", kStart);
   ASSERT_THAT(selected, SizeIs(3));
   EXPECT_EQ(selected[1].kind, FaultKind::kTruncate);
   EXPECT_EQ(
@@ -138,13 +166,13 @@ TEST(FaultsTest, OneEndAtMostButAnyNumberOfOddities) {
 }
 
 TEST(FaultsTest, ReplacingStartsCountingAnew) {
-  Faults faults({Parse("reset,nth=1")}, 1);
-  EXPECT_THAT(faults.Select("m", "p"), SizeIs(1));
-  ASSERT_OK(faults.Replace({Parse("hang,nth=1")}));
-  EXPECT_THAT(faults.Select("m", "p"), SizeIs(1));
-  ASSERT_OK(faults.Replace({}));
-  EXPECT_THAT(faults.Select("m", "p"), SizeIs(0));
-  EXPECT_THAT(faults.Replace(std::vector<FaultSpec>(101)),
+  Faults faults({Parse("reset,nth=1")}, 1, kStart);
+  EXPECT_THAT(faults.Select("m", "p", kStart), SizeIs(1));
+  ASSERT_OK(faults.Replace({Parse("hang,nth=1")}, kStart));
+  EXPECT_THAT(faults.Select("m", "p", kStart), SizeIs(1));
+  ASSERT_OK(faults.Replace({}, kStart));
+  EXPECT_THAT(faults.Select("m", "p", kStart), SizeIs(0));
+  EXPECT_THAT(faults.Replace(std::vector<FaultSpec>(101), kStart),
               StatusIs(absl::StatusCode::kResourceExhausted));
 }
 

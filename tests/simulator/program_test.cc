@@ -121,6 +121,14 @@ TEST(ProgramTest, ReadsTheEnvironmentAndFlagsWin) {
   EXPECT_THAT(reply, testing::Not(HasSubstr("x-ratelimit")));
 }
 
+// So that a script can put its own choice behind a default.
+TEST(ProgramTest, AFlagGivenTwiceKeepsItsLastValue) {
+  Program program(
+      {"--listen", "127.0.0.1:0", "--requests-per-minute", "5", "--requests-per-minute", "7"});
+  EXPECT_THAT(Fetch(program.WaitForPort(), "GET", "/sim/limits"),
+              HasSubstr(R"("requests_per_minute":7,)"));
+}
+
 struct BadFlag {
   std::vector<std::string> args;
   const char* says;

@@ -107,6 +107,48 @@ TEST(RateLimitsTest, ExplicitLimitsReplaceTheTiers) {
   EXPECT_TRUE(limits.Admit("org", GptOss(), 1, kStart).error.has_value());
 }
 
+// What was used before stays used, and nothing above the new limit is kept.
+TEST(RateLimitsTest, NewLimitsKeepTheLevelOfABucketUpToTheLimit) {
+  LimitOptions options;
+  options.requests_per_minute = 600;
+  options.tokens_per_minute = 60'000;
+  RateLimits limits(options);
+  for (int i = 0; i < 550; ++i) limits.Admit("org", GptOss(), 1, kStart);
+  limits.SetLimits({nullptr, 60, std::nullopt}, kStart);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_FALSE(limits.Admit("org", GptOss(), 1, kStart).error.has_value()) << i;
+  }
+  const RateLimits::Decision refused = limits.Admit("org", GptOss(), 1, kStart);
+  EXPECT_TRUE(refused.error.has_value());
+  EXPECT_THAT(refused.headers, HasSubstr("x-ratelimit-limit-requests-minute: 60\r\n"));
+  // One a second from here on, where it had been ten.
+  EXPECT_FALSE(limits.Admit("org", GptOss(), 1, kStart + absl::Seconds(1)).error.has_value());
+  EXPECT_TRUE(limits.Admit("org", GptOss(), 1, kStart + absl::Seconds(1)).error.has_value());
+}
+
+TEST(RateLimitsTest, AFullBucketIsCutToTheNewLimit) {
+  RateLimits limits(LimitOptions{});
+  limits.Admit("org", GptOss(), 1, kStart);
+  limits.SetLimits({&GptOss(), std::nullopt, 1'000}, kStart);
+  EXPECT_TRUE(limits.Admit("org", GptOss(), 1'001, kStart).error.has_value());
+  EXPECT_FALSE(limits.Admit("org", GptOss(), 1'000, kStart).error.has_value());
+  EXPECT_FALSE(limits.Admit("org", Qwen(), 1'001, kStart).error.has_value());
+}
+
+TEST(RateLimitsTest, LimitsCanComeAndGo) {
+  LimitOptions options;
+  options.tier = Tier::kUnlimited;
+  RateLimits limits(options);
+  limits.SetLimits({nullptr, 1, std::nullopt}, kStart);
+  EXPECT_FALSE(limits.Admit("org", GptOss(), 1, kStart).error.has_value());
+  EXPECT_TRUE(limits.Admit("org", GptOss(), 1, kStart).error.has_value());
+  EXPECT_THAT(
+      limits.LimitsJson(),
+      HasSubstr(R"({"model":"gpt-oss-120b","requests_per_minute":1,"tokens_per_minute":0,)"));
+  limits.SetLimits({nullptr, 0, std::nullopt}, kStart);
+  EXPECT_FALSE(limits.Admit("org", GptOss(), 1, kStart).error.has_value());
+}
+
 // A client that makes up keys costs bounded memory: late organisations share one.
 TEST(RateLimitsTest, LateOrganisationsShareBuckets) {
   RateLimits limits(Free());

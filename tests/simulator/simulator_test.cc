@@ -4,16 +4,12 @@
 
 #include <zlib.h>
 
-#include <functional>
-#include <memory>
 #include <regex>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "common/base/status_matchers.h"
-#include "tests/common/http/raw_client.h"
+#include "tests/simulator/simulator_fixture.h"
 
 namespace moa::simulator {
 namespace {
@@ -24,64 +20,7 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr char kKey[] = "Authorization: Bearer csk-test\r\n";
-
-std::string Chat(absl::string_view more = "", absl::string_view model = "gpt-oss-120b") {
-  return absl::StrCat(R"({"model":")", model, R"(","messages":[{"role":"user","content":"hi"}])",
-                      more.empty() ? "" : ",", more, "}");
-}
-
-class SimulatorTest : public testing::Test {
- protected:
-  void Start(SimulatorOptions options) {
-    simulator_ = std::make_unique<Simulator>(std::move(options));
-    HttpServerOptions http;
-    http.body_bytes_max = 100'000;
-    http.error_response = Simulator::ErrorResponse;
-    absl::StatusOr<std::unique_ptr<HttpServer>> server =
-        HttpServer::Start(http, [this](const HttpRequest& request, HttpResponder responder) {
-          simulator_->Handle(request, std::move(responder));
-        });
-    ASSERT_OK(server);
-    server_ = *std::move(server);
-  }
-  static SimulatorOptions Instant() {
-    SimulatorOptions options;
-    options.time_scale = 0;
-    return options;
-  }
-  void StartWithFault(absl::string_view spec) {
-    SimulatorOptions options = Instant();
-    absl::StatusOr<FaultSpec> fault = ParseFault(spec);
-    ASSERT_OK(fault);
-    options.faults.push_back(*std::move(fault));
-    Start(std::move(options));
-  }
-  void TearDown() override {
-    if (server_ != nullptr) server_->Stop(absl::ZeroDuration());
-  }
-
-  int port() const { return server_->port(); }
-  std::string Post(absl::string_view body, absl::string_view header_lines = kKey,
-                   absl::string_view path = "/v1/chat/completions") {
-    return Fetch(port(), "POST", path, body, header_lines);
-  }
-  std::string Get(absl::string_view path, absl::string_view header_lines = kKey) {
-    return Fetch(port(), "GET", path, "", header_lines);
-  }
-  // Waits for what the simulator notices on its own thread.
-  std::string WaitForRequests(absl::string_view text) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(10);
-    std::string body;
-    do {
-      body = BodyOf(Get("/sim/requests"));
-    } while (!absl::StrContains(body, text) && absl::Now() < deadline);
-    return body;
-  }
-
-  std::unique_ptr<Simulator> simulator_;
-  std::unique_ptr<HttpServer> server_;
-};
+using SimulatorTest = SimulatorFixture;
 
 TEST_F(SimulatorTest, ErrorBodiesAreFlatJsonToTheByte) {
   Start(Instant());

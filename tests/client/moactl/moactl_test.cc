@@ -347,7 +347,12 @@ TEST_F(MoactlTest, ListsJobsWorkersModelsAndPresets) {
     return grpc::Status::OK;
   };
   fake_.models = [](v1::ListModelsResponse* response) {
-    response->add_models()->set_id("gpt-oss-120b");
+    v1::Model* model = response->add_models();
+    model->set_id("gpt-oss-120b");
+    model->set_tokens_per_second(1650);
+    for (const char* effort : {"low", "medium"}) model->add_reasoning_efforts(effort);
+    model->set_default_reasoning_effort("low");
+    model->add_aliases("old");
     return grpc::Status::OK;
   };
   fake_.presets = [](v1::ListPresetsResponse* response) {
@@ -363,6 +368,9 @@ TEST_F(MoactlTest, ListsJobsWorkersModelsAndPresets) {
   EXPECT_THAT(out_, HasSubstr("host-17"));
   EXPECT_EQ(Run({"models", "-o", "json"}), 0);
   EXPECT_THAT(out_, StartsWith("{\"models\":[{\"id\":\"gpt-oss-120b\""));
+  EXPECT_THAT(out_, HasSubstr(R"("aliases":["old"])"));
+  EXPECT_EQ(Run({"models"}), 0);
+  EXPECT_THAT(out_, AllOf(HasSubstr("1,650"), HasSubstr("low* medium"), HasSubstr("old")));
   EXPECT_EQ(Run({"presets"}), 0);
   EXPECT_THAT(out_, HasSubstr("moa         5"));
   EXPECT_EQ(Run({"health", "-o", "json"}), 0);

@@ -195,6 +195,24 @@ TEST(ValidateTest, AnnouncedModelsAreKnown) {
   EXPECT_THAT(Validate(spec, models, {}), IsEmpty());
 }
 
+// Situation: gpt-oss always reasons, qwen can be told not to, of an endpoint that was only announced
+// nothing is known. Outcome: only the first refuses, with what it takes.
+TEST(ValidateTest, ReasoningEffortsAreThoseThatTheModelTakes) {
+  ModelTable models = ModelTable::Shipped();
+  models.Announce("my-endpoint");
+  const auto check = [&](const char* model) {
+    JobSpec spec = MakeJob(1, 1);
+    spec.moa.layers[0].agents[0].model = model;
+    spec.moa.layers[0].agents[0].reasoning_effort = "none";
+    return Validate(spec, models, {});
+  };
+  EXPECT_THAT(check("gpt-oss-120b"),
+              ElementsAre(Mistake("moa.layers[0].agents[0].reasoning_effort",
+                                  "is none; gpt-oss-120b takes low, medium, high")));
+  EXPECT_THAT(check("qwen-3.8-27b"), IsEmpty());
+  EXPECT_THAT(check("my-endpoint"), IsEmpty());
+}
+
 TEST(ValidateTest, LimitsAreNamedWithTheirValue) {
   EXPECT_THAT(
       Check(MakeJob(1, 10'000)),

@@ -260,7 +260,33 @@ TEST(JobServiceTest, ListsModelsConfiguredAndAnnounced) {
     EXPECT_TRUE(model.configured()) << model.id();
     EXPECT_EQ(model.workers(), 1u) << model.id();
     EXPECT_GT(model.usd_per_million_prompt_tokens(), 0) << model.id();
+    EXPECT_GT(model.tokens_per_second(), 0) << model.id();
+    EXPECT_THAT(model.reasoning_efforts(), testing::Contains(model.default_reasoning_effort()));
+    EXPECT_EQ(model.reservation_tokens_max(), 16'384u) << model.id();
+    EXPECT_THAT(model.aliases(), testing::Not(testing::IsEmpty())) << model.id();
   }
+}
+
+// Two ways to name a model are one job: the same key gives the same id, and the job shows the model
+// that answers.
+TEST(JobServiceTest, AnAliasIsReplacedBeforeTheJobIsHashedAndStored) {
+  TestCoordinator coordinator;
+  v1::SubmitJobRequest request;
+  *request.mutable_job() = SmallJob(1);
+  request.set_idempotency_key("k");
+  request.mutable_job()->mutable_moa()->mutable_aggregator()->set_model("llama3.1-8b");
+  v1::SubmitJobResponse first;
+  ASSERT_TRUE(coordinator.jobs().SubmitJob(TestContext().get(), request, &first).ok());
+  request.mutable_job()->mutable_moa()->mutable_aggregator()->set_model("gpt-oss-120b");
+  v1::SubmitJobResponse second;
+  ASSERT_TRUE(coordinator.jobs().SubmitJob(TestContext().get(), request, &second).ok());
+  EXPECT_TRUE(second.existing());
+  EXPECT_EQ(first.job_id(), second.job_id());
+  v1::GetJobRequest get;
+  get.set_job_id(first.job_id());
+  v1::Job job;
+  ASSERT_TRUE(coordinator.jobs().GetJob(TestContext().get(), get, &job).ok());
+  EXPECT_EQ(job.spec().moa().aggregator().model(), "gpt-oss-120b");
 }
 
 }  // namespace
