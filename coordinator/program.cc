@@ -31,8 +31,21 @@ namespace {
 // Running calls of clients get so long to be answered when the server ends.
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 
-Coordinator::Options RuntimeOptions(const CoordinatorOptions& options, uint64_t epoch) {
+QuotaRule RuleOf(const QuotaConfig& config) {
+  return {.key = config.key,
+          .model = config.model,
+          .limits = {.requests = {config.requests_per_minute, config.requests_per_hour,
+                                  config.requests_per_day},
+                     .tokens = {config.tokens_per_minute, config.tokens_per_hour,
+                                config.tokens_per_day},
+                     .total_tokens = {config.total_tokens_per_minute, std::nullopt, std::nullopt}},
+          .concurrent_max = config.max_concurrent.value_or(0)};
+}
+
+Coordinator::Options RuntimeOptions(const CoordinatorOptions& options,
+                                    const CoordinatorConfig& config, uint64_t epoch) {
   SchedulerOptions scheduling;
+  for (const QuotaConfig& quota : config.quotas) scheduling.quotas.push_back(RuleOf(quota));
   scheduling.hedging = options.hedge;
   return {.epoch = epoch,
           .jobs_max = static_cast<uint64_t>(options.max_queued_jobs),
@@ -70,15 +83,15 @@ JobStore::CallbackRunner RunOn(Loop& loop) {
 }  // namespace
 
 absl::Status RunCoordinator(const CoordinatorOptions& options) {
-  MOA_ASSIGN_OR_RETURN(CoordinatorConfig config, ReadCoordinatorConfig(options.config));
+  MOA_ASSIGN_OR_RETURN(const CoordinatorConfig config, ReadCoordinatorConfig(options.config));
   auto metrics = std::make_shared<CoordinatorMetrics>(
       CoordinatorMetrics::Options{.version = MoaVersion(), .models_max = 64});
   Loop loop("moa-loop");
   MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store,
                        OpenJobStore(options.store, RunOn(loop)));
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
-  Coordinator coordinator(loop, *store, *metrics, std::move(config.models),
-                          RuntimeOptions(options, epoch));
+  Coordinator coordinator(loop, *store, *metrics, config.models,
+                          RuntimeOptions(options, config, epoch));
   MOA_RETURN_IF_ERROR(coordinator.Recover());
 
   PublicService jobs(coordinator, ShippedPresets());

@@ -43,7 +43,7 @@ int RunWorkers(const CommandContext& context) {
     return kExitOk;
   }
   TextTable table({1, 2});
-  table.Add({{"WORKER"}, {"SLOTS"}, {"IN USE"}, {"CONNECTED"}, {"STATE"}, {"VERSION"}, {"MODELS"}});
+  table.Add({{"WORKER"}, {"SLOTS"}, {"IN USE"}, {"CONNECTED"}, {"STATE"}, {"VERSION"}, {"KEY"}, {"MODELS"}});
   for (const v1::Worker& worker : *workers) {
     table.Add({{OneLine(worker.name().empty() ? worker.worker_id() : worker.name())},
                {absl::StrCat(worker.slots())},
@@ -52,6 +52,7 @@ int RunWorkers(const CommandContext& context) {
                {worker.draining() ? "draining" : "ready",
                 worker.draining() ? Style::kYellow : Style::kGreen},
                {OneLine(worker.version())},
+               {OneLine(worker.key_fingerprint())},
                {OneLine(absl::StrJoin(worker.models(), " "))}});
   }
   context.console.Out(table.Lines());

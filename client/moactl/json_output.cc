@@ -191,6 +191,8 @@ std::string WorkersJson(const std::vector<v1::Worker>& workers) {
     out.EndArray();
     out.Millis("connected_ms", worker.connected_us());
     out.Text("version", worker.version());
+    out.Text("key_fingerprint", worker.key_fingerprint());
+    out.Text("provider", worker.provider());
     out.EndObject();
   }
   out.EndArray();

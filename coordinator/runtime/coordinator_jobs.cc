@@ -23,10 +23,6 @@ static_assert(static_cast<int>(JobState::kCancelled) + 1 ==
 // there to do so, and must not come first.
 constexpr absl::Duration kBackstop = absl::Seconds(2);
 
-// What the provider sets aside for a completion at most, and where the request names no bound (CEREBRAS_API section
-// 5: measured by a third party).
-constexpr uint64_t kReservedCompletionMax = 16'384;
-
 }  // namespace
 
 LiveJob* Coordinator::FindJob(const JobId& id) {
@@ -276,8 +272,10 @@ ReadyAttempt Coordinator::MakeReady(LiveJob& job, const AttemptRef& ref, std::st
   if (job.machine.ended() || task.stage + 1 != job.machine.stages_started()) return ready;
   const PromptSize size = job.sizer.Size(job.machine.Input(ref.task), job.plan->spec);
   ready.prompt_tokens = estimator_.UpperBound(ready.model, size);
-  ready.completion_tokens = std::min<uint64_t>(
-      task.agent->max_completion_tokens.value_or(kReservedCompletionMax), kReservedCompletionMax);
+  const ModelInfo* info = prices_.Find(ready.model);
+  const uint64_t cap = info == nullptr ? kReservationTokensMax : info->reservation_tokens_max;
+  ready.completion_tokens =
+      std::min<uint64_t>(task.agent->max_completion_tokens.value_or(kReservationTokensMax), cap);
   return ready;
 }
 
