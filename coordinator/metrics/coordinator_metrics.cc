@@ -57,7 +57,8 @@ struct CoordinatorMetrics::ModelSeries {
   Counter* reasoning = nullptr;
   Histogram* run = nullptr;
   Histogram* ttft = nullptr;
-  std::array<Counter*, static_cast<size_t>(ErrorCode::kInternal) + 1> outcomes{};  // made on use
+  std::array<Counter*, static_cast<size_t>(ErrorCode::kBudgetExceeded) + 1>
+      outcomes{};  // made on use
 };
 
 struct CoordinatorMetrics::Families {
