@@ -49,6 +49,11 @@ int PrintOutcome(const CommandContext& context, const v1::Job& job, bool report)
   if (job.state() != v1::JOB_STATE_SUCCEEDED || job.degraded()) {
     context.console.Err({OutcomeLine(job)});
   }
+  if (!report) {
+    for (const std::string& reason : job.degradations()) {
+      context.console.Err({{{absl::StrCat("degraded: ", OneLine(reason)), Style::kYellow}}});
+    }
+  }
   if (context.invocation.json) {
     context.console.Json(JobJson(job));
   } else {

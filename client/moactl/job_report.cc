@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/moactl/display_text.h"
 #include "client/moactl/names.h"
 
@@ -89,6 +91,25 @@ void AppendTimes(const v1::Job& job, std::vector<StyledLine>& out) {
   Append(table.Lines("  "), out);
 }
 
+// "budget: 1,200 of 200,000 tokens, 5 of 40 calls, $0.0100 of $0.5000"
+std::string BudgetLine(const v1::Job& job) {
+  const v1::Budget& budget = job.spec().budget();
+  std::vector<std::string> parts;
+  if (budget.has_max_total_tokens()) {
+    parts.push_back(absl::StrCat(WithThousands(job.usage().tokens().total_tokens()), " of ",
+                                 WithThousands(budget.max_total_tokens()), " tokens"));
+  }
+  if (budget.has_max_upstream_calls()) {
+    parts.push_back(
+        absl::StrCat(job.usage().upstream_calls(), " of ", budget.max_upstream_calls(), " calls"));
+  }
+  if (budget.has_max_cost_usd()) {
+    parts.push_back(
+        absl::StrFormat("$%.4f of $%.4f", job.usage().cost_usd(), budget.max_cost_usd()));
+  }
+  return absl::StrCat("budget: ", absl::StrJoin(parts, ", "));
+}
+
 }  // namespace
 
 std::vector<StyledLine> JobReport(const v1::Job& job) {
@@ -114,6 +135,7 @@ std::vector<StyledLine> JobReport(const v1::Job& job) {
       " prompt tokens (", WithThousands(tokens.cached_tokens()), " cached), ",
       WithThousands(tokens.completion_tokens()), " completion tokens",
       job.usage().cost_usd() > 0 ? absl::StrFormat(", $%.4f", job.usage().cost_usd()) : "")}});
+  if (job.spec().has_budget()) out.push_back({{BudgetLine(job)}});
   return out;
 }
 

@@ -100,6 +100,8 @@ void WriteTask(const v1::TaskResult& task, ObjectWriter& out) {
   out.Count("prompt_tokens", completion.usage().prompt_tokens());
   out.Count("completion_tokens", completion.usage().completion_tokens());
   out.Number("share_of_answer", std::round(task.share_of_answer() * 1e4) / 1e4);
+  if (task.has_cost_usd()) out.Number("cost_usd", task.cost_usd());
+  if (task.hedged()) out.Flag("hedged", true);
   out.EndObject();
 }
 
@@ -124,6 +126,11 @@ std::string JobJson(const v1::Job& job) {
   out.Text("job_id", job.job_id());
   out.Text("state", StateName(job.state()));
   out.Flag("degraded", job.degraded());
+  if (!job.degradations().empty()) {
+    out.BeginArray("degradations");
+    for (const std::string& reason : job.degradations()) out.Text(nullptr, reason);
+    out.EndArray();
+  }
   out.Text("answer", job.answer().content());
   WriteToolCalls(job.answer(), out);
   if (job.has_error()) WriteError(job.error(), out);

@@ -13,7 +13,7 @@ namespace moa {
 // never renamed or removed. Durations are milliseconds as numbers. Texts that are not well-formed
 // UTF-8 are repaired, because JSON has no other bytes.
 
-// The object of `get` and `submit --wait`: job_id, state, degraded, answer, error?, tool_calls?,
+// The object of `get` and `submit --wait`: job_id, state, degraded, degradations?, answer, error?, tool_calls?,
 // latency_ms, critical_path_ms, usage, layers. An agent without a share_of_answer, such as the
 // aggregator, has 0.
 std::string JobJson(const v1::Job& job);

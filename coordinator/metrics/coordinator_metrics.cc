@@ -49,7 +49,8 @@ struct CoordinatorMetrics::ModelSeries {
   Histogram* run = nullptr;
   Histogram* ttft = nullptr;
   Histogram* estimate = nullptr;
-  std::array<Counter*, static_cast<size_t>(ErrorCode::kInternal) + 1> outcomes{};  // made on use
+  std::array<Counter*, static_cast<size_t>(ErrorCode::kBudgetExceeded) + 1>
+      outcomes{};  // made on use
 };
 
 struct CoordinatorMetrics::Families {
@@ -117,7 +118,8 @@ struct CoordinatorMetrics::Families {
       job_states[static_cast<size_t>(state)] =
           &finished.Add({{"state", Lower(JobStateName(state))}});
     }
-    for (const TaskState state : {TaskState::kSucceeded, TaskState::kFailed}) {
+    for (const TaskState state : {TaskState::kSucceeded, TaskState::kFailed,
+                                  TaskState::kCancelled, TaskState::kSkipped}) {
       task_states[static_cast<size_t>(state)] =
           &tasks.Add({{"state", Lower(TaskStateName(state))}});
     }

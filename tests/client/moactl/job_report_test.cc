@@ -33,6 +33,17 @@ where the time went
 )");
 }
 
+TEST(JobReportTest, SetsWhatWasSpentAgainstTheBudget) {
+  v1::Job job = FinishedJob("J1");
+  job.mutable_usage()->mutable_tokens()->set_total_tokens(420);
+  job.mutable_spec()->mutable_budget()->set_max_total_tokens(200'000);
+  job.mutable_spec()->mutable_budget()->set_max_upstream_calls(40);
+  job.mutable_spec()->mutable_budget()->set_max_cost_usd(0.5);
+  EXPECT_THAT(
+      Text(JobReport(job)),
+      testing::HasSubstr("budget: 420 of 200,000 tokens, 5 of 40 calls, $0.0013 of $0.5000"));
+}
+
 TEST(JobReportTest, CopesWithAJobOfWhichNothingRan) {
   v1::Job job;
   job.set_state(v1::JOB_STATE_CANCELLED);

@@ -30,10 +30,11 @@ std::vector<std::string> KeysOf(const Node& node) {
 TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
   const Document json = Parsed(JobJson(FinishedJob("J1")));
   EXPECT_EQ(KeysOf(json.root),
-            (std::vector<std::string>{"job_id", "state", "degraded", "answer", "latency_ms",
-                                      "critical_path_ms", "usage", "layers"}));
+            (std::vector<std::string>{"job_id", "state", "degraded", "degradations", "answer",
+                                      "latency_ms", "critical_path_ms", "usage", "layers"}));
   EXPECT_EQ(json.Nearest("state").text, "SUCCEEDED");
   EXPECT_EQ(json.Nearest("degraded").text, "true");
+  EXPECT_EQ(json.Nearest("degradations[0]").text, "layer 1: agent local failed");
   EXPECT_EQ(json.Nearest("latency_ms").text, "1250.5");
   EXPECT_FALSE(json.Nearest("latency_ms").quoted);
   EXPECT_EQ(json.Nearest("critical_path_ms").text, "1000.25");
@@ -51,6 +52,20 @@ TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
   EXPECT_EQ(json.Nearest("layers[1].agents[0].share_of_answer").text, "0.0");
   EXPECT_EQ(json.Nearest("layers[0].agents[1].error.code").text, "SERVER_ERROR");
   EXPECT_EQ(json.Nearest("layers[1].agents[0].agent").text, "aggregator");
+}
+
+TEST(JobJsonTest, SaysWhyACallWasLeftOutAndWhatItCost) {
+  v1::Job job = FinishedJob("J1");
+  v1::TaskResult* task = job.mutable_layers(0)->mutable_tasks(1);
+  task->set_state(v1::TASK_STATE_SKIPPED);
+  task->mutable_error()->set_code(v1::ERROR_CODE_BUDGET_EXCEEDED);
+  task->set_cost_usd(0.5);
+  task->set_hedged(true);
+  const Document json = Parsed(JobJson(job));
+  EXPECT_EQ(json.Nearest("layers[0].agents[1].state").text, "SKIPPED");
+  EXPECT_EQ(json.Nearest("layers[0].agents[1].error.code").text, "BUDGET_EXCEEDED");
+  EXPECT_EQ(json.Nearest("layers[0].agents[1].cost_usd").text, "0.5");
+  EXPECT_EQ(json.Nearest("layers[0].agents[1].hedged").text, "true");
 }
 
 TEST(JobJsonTest, StaysJsonWithAnyBytesAndNumbers) {

@@ -64,9 +64,10 @@ JobSpec MakeJob(uint32_t layers, uint32_t agents, uint32_t cycles) {
   return spec;
 }
 
-JobDriver::JobDriver(JobSpec spec, uint64_t seed, const JobLimits& limits)
+JobDriver::JobDriver(JobSpec spec, uint64_t seed, const JobLimits& limits, absl::Duration late)
     : plan_(Compile(std::move(spec), limits)), now_(absl::FromUnixSeconds(1'800'000'000)) {
   records_.push_back({.sequence = 1, .time = now_, .what = JobAccepted{.seed = seed}});
+  now_ += late;
   Restart();
 }
 

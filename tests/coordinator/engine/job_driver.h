@@ -27,7 +27,9 @@ JobSpec MakeJob(uint32_t layers, uint32_t agents, uint32_t cycles = 1);
 // stands still unless told.
 class JobDriver {
  public:
-  explicit JobDriver(JobSpec spec, uint64_t seed = 7, const JobLimits& limits = {});
+  // `late`: after that the job is started.
+  explicit JobDriver(JobSpec spec, uint64_t seed = 7, const JobLimits& limits = {},
+                     absl::Duration late = absl::ZeroDuration());
 
   // Reports of a worker about the task's current attempt, or about `ref`.
   void Dispatch(uint32_t task, const std::string& worker = "w1");
@@ -46,6 +48,8 @@ class JobDriver {
   void Apply(const Event& event);
   // Moves the clock, waking the machine whenever it asked for it.
   void Wait(absl::Duration duration);
+  // Moves the clock while nobody looks: the owner is gone.
+  void Sleep(absl::Duration duration) { now_ += duration; }
   // A new owner takes the job up from its records.
   void Restart();
 

@@ -39,10 +39,38 @@ std::vector<Situation> Situations() {
        [](JobDriver& job) {
          job.Apply(AttemptAdopted{.ref = {job.machine().id(), 0, 1, 1}, .worker = "w"});
        }},
+      {"with a queued hedge",
+       [](JobDriver& job) {
+         job.Dispatch(0);
+         job.Hedge(0);
+       }},
+      {"with a running hedge",
+       [](JobDriver& job) {
+         job.Dispatch(0);
+         job.Hedge(0);
+         job.Apply(AttemptDispatched{.ref = job.hedge(0), .worker = "w2"});
+       }},
+      {"its hedge alone",
+       [](JobDriver& job) {
+         job.Dispatch(0);
+         job.Hedge(0);
+         job.Apply(AttemptDispatched{.ref = job.hedge(0), .worker = "w2"});
+         job.Fail(0, ErrorCode::kServerError, true);
+       }},
       {"succeeded",
        [](JobDriver& job) {
          job.Dispatch(0);
          job.Succeed(0, "x");
+       }},
+      {"succeeded by its hedge",
+       [](JobDriver& job) {
+         job.Dispatch(0);
+         job.Hedge(0);
+         const AttemptRef hedge = job.hedge(0);
+         job.Apply(AttemptDispatched{.ref = hedge, .worker = "w2"});
+         Completion completion;
+         completion.content = Text("x");
+         job.Apply(AttemptSucceeded{.ref = hedge, .completion = completion});
        }},
       {"failed",
        [](JobDriver& job) {
@@ -70,11 +98,21 @@ enum class Kind {
   kFailedForGood,
   kFailedForNow,
   kLost,
+  kHedge,
+  kModelClosed,
+  kHedgeDispatched,  // these of its hedge
+  kHedgeSucceeded,
+  kHedgeFailed,
+  kHedgeClosed,
   kCancel,
   kLast = kCancel,
 };
 
+// The hedge of every situation that has one is attempt 2 of epoch 2.
 Event MakeEvent(Kind kind, const AttemptRef& ref) {
+  const AttemptRef hedge{ref.job, ref.task, 2, 2};
+  const absl::Time far_off = absl::FromUnixSeconds(2'000'000'000);
+
   Completion completion;
   completion.content = Text("answer");
   switch (kind) {
@@ -93,6 +131,18 @@ Event MakeEvent(Kind kind, const AttemptRef& ref) {
           .ref = ref, .error = {.code = ErrorCode::kServerError}, .retryable = true};
     case Kind::kLost:
       return AttemptFailed{.ref = ref, .error = {.code = ErrorCode::kWorkerLost}};
+    case Kind::kHedge:
+      return HedgeRequested{.ref = ref};
+    case Kind::kModelClosed:
+      return ModelClosed{.ref = ref, .until = far_off};
+    case Kind::kHedgeDispatched:
+      return AttemptDispatched{.ref = hedge, .worker = "w3"};
+    case Kind::kHedgeSucceeded:
+      return AttemptSucceeded{.ref = hedge, .completion = completion};
+    case Kind::kHedgeFailed:
+      return AttemptFailed{.ref = hedge, .error = {.code = ErrorCode::kInvalidRequest}};
+    case Kind::kHedgeClosed:
+      return ModelClosed{.ref = hedge, .until = far_off};
     case Kind::kCancel:
       return CancelRequested{};
   }
@@ -104,21 +154,42 @@ std::string Shown(const JobDriver& job) {
   const JobMachine::Task& task = job.task(0);
   if (job.machine().ended()) return "job ended";
   if (task.state == TaskState::kQueued && task.current.attempt == 0) return "WAITING";
-  return std::string(TaskStateName(task.state));
+  return absl::StrCat(TaskStateName(task.state), task.hedge.ref.attempt == 0 ? ""
+                                                 : task.hedge.running        ? "+R"
+                                                                             : "+Q");
 }
 
 // Rows: situations; columns: kinds. "-" is stale.
 const std::vector<std::vector<std::string>> kExpected = {
-    // dispatched, adopted old, adopted own, succeeded, failed, failed for now, lost, cancel
-    {"RUNNING", "RUNNING", "-", "-", "-", "-", "-", "job ended"},                    // queued
-    {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "WAITING", "QUEUED", "job ended"},  // running
-    {"-", "RUNNING", "-", "-", "-", "-", "-", "job ended"},                          // waiting
-    {"RUNNING", "RUNNING", "-", "-", "-", "-", "-", "job ended"},                    // requeued
-    {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "WAITING", "QUEUED", "job ended"},  // adopted
-    {"-", "-", "-", "-", "-", "-", "-", "job ended"},                                // succeeded
-    {"-", "-", "-", "-", "-", "-", "-", "job ended"},                                // failed
-    {"-", "-", "-", "-", "-", "-", "-", "-"},                                        // cancelled
-    {"-", "-", "-", "-", "-", "-", "-", "-"},  // ended by another task
+    // dispatched, adopted old, adopted own, succeeded, failed, failed for now, lost,
+    // hedge, model closed; hedge's: dispatched, succeeded, failed, model closed; cancel
+    {"RUNNING", "RUNNING", "-", "-", "-", "-", "-",  // queued
+     "-", "QUEUED", "-", "-", "-", "-", "job ended"},
+    {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "WAITING", "QUEUED",  // running
+     "RUNNING+Q", "-", "-", "-", "-", "-", "job ended"},
+    {"-", "RUNNING", "-", "-", "-", "-", "-",  // waiting
+     "-", "-", "-", "-", "-", "-", "job ended"},
+    {"RUNNING", "RUNNING", "-", "-", "-", "-", "-",  // requeued: attempt 2 is its own
+     "-", "QUEUED", "RUNNING", "-", "-", "QUEUED", "job ended"},
+    {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "WAITING", "QUEUED",  // adopted
+     "RUNNING+Q", "-", "-", "-", "-", "-", "job ended"},
+    {"-", "-", "RUNNING+Q", "SUCCEEDED", "QUEUED", "QUEUED", "QUEUED",  // with a queued hedge
+     "-", "-", "RUNNING+R", "-", "-", "RUNNING", "job ended"},
+    {"-", "-", "RUNNING+R", "SUCCEEDED", "RUNNING", "RUNNING", "RUNNING",  // a running hedge
+     "-", "-", "-", "SUCCEEDED", "RUNNING", "-", "job ended"},
+    {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "WAITING", "QUEUED",  // its hedge alone
+     "RUNNING+Q", "-", "-", "SUCCEEDED", "FAILED", "-", "job ended"},
+    {"-", "-", "-", "-", "-", "-", "-",  // succeeded
+     "-", "-", "-", "-", "-", "-", "job ended"},
+    // succeeded by its hedge: what the cancelled first attempt (this row's) reports is taken
+    {"-", "-", "-", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED",  //
+     "-", "-", "-", "-", "-", "-", "job ended"},
+    {"-", "-", "-", "-", "-", "-", "-",  // failed
+     "-", "-", "-", "-", "-", "-", "job ended"},
+    {"-", "-", "-", "-", "-", "-", "-",  // cancelled
+     "-", "-", "-", "-", "-", "-", "-"},
+    {"-", "-", "-", "-", "-", "-", "-",  // ended by another task
+     "-", "-", "-", "-", "-", "-", "-"},
 };
 
 TEST(JobMachineTableTest, EveryTaskStateMeetsEveryEvent) {
@@ -144,13 +215,15 @@ TEST(JobMachineTableTest, AnAttemptThatIsNotTheCurrentOneIsStaleInEveryState) {
   const auto wrong = [](const AttemptRef& ref) {
     return std::vector<AttemptRef>{
         {JobId("other"), ref.task, ref.attempt, ref.epoch}, {ref.job, 1'000'000, 1, ref.epoch},
-        {ref.job, ref.task, ref.attempt + 1, ref.epoch},    {ref.job, ref.task, 0, ref.epoch},
+        {ref.job, ref.task, ref.attempt + 7, ref.epoch},    {ref.job, ref.task, 0, ref.epoch},
         {ref.job, ref.task, ref.attempt, ref.epoch + 1},    {ref.job, 2, 1, ref.epoch},
     };
   };
   for (const Situation& situation : Situations()) {
     for (size_t kind = 0; kind < static_cast<size_t>(Kind::kCancel); ++kind) {
-      if (static_cast<Kind>(kind) == Kind::kAdoptedOld) continue;  // names its attempt itself
+      // These name their attempt themselves.
+      if (static_cast<Kind>(kind) == Kind::kAdoptedOld) continue;
+      if (static_cast<Kind>(kind) >= Kind::kHedgeDispatched) continue;
       SCOPED_TRACE(absl::StrCat(situation.name, " × event ", kind));
       JobDriver job(MakeJob(1, 2));
       job.Restart();
@@ -188,11 +261,13 @@ TEST(JobMachineTableTest, EveryJobStateMeetsEveryEvent) {
   };
   // A plain call, so that the task's end is the job's. "-" is stale.
   const std::vector<std::vector<std::string>> expected = {
-      {"RUNNING", "RUNNING", "-", "-", "-", "-", "-", "CANCELLED"},
-      {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "RUNNING", "RUNNING", "CANCELLED"},
-      {"-", "-", "-", "-", "-", "-", "-", "-"},
-      {"-", "-", "-", "-", "-", "-", "-", "-"},
-      {"-", "-", "-", "-", "-", "-", "-", "-"},
+      {"RUNNING", "RUNNING", "-", "-", "-", "-", "-", "-", "QUEUED", "-", "-", "-", "-",
+       "CANCELLED"},
+      {"-", "-", "RUNNING", "SUCCEEDED", "FAILED", "RUNNING", "RUNNING", "RUNNING", "-", "-", "-",
+       "-", "-", "CANCELLED"},
+      std::vector<std::string>(14, "-"),
+      std::vector<std::string>(14, "-"),
+      std::vector<std::string>(14, "-"),
   };
   for (size_t row = 0; row < situations.size(); ++row) {
     for (size_t column = 0; column <= static_cast<size_t>(Kind::kLast); ++column) {

@@ -19,9 +19,12 @@ class Walk {
 
   void Step() {
     const uint32_t dice = Pick(100);
-    if (dice < 35) return DispatchOne();
-    if (dice < 65) return FinishOne();
-    if (dice < 80) return FailOne();
+    if (dice < 33) return DispatchOne();
+    if (dice < 55) return FinishOne();
+    if (dice < 72) return FailOne();
+    if (dice < 77) return HedgeOne();
+    if (dice < 79) return CloseOne();
+    if (dice < 82) return ReportOne();
     if (dice < 88) return job_.Wait(absl::Milliseconds(Pick(4000)));
     if (dice < 94) return Stale();
     if (dice < 97) return AdoptOne();
@@ -56,28 +59,61 @@ class Walk {
       for (Agent& agent : layer.agents) {
         agent.samples = 1 + Pick(2);
         if (Pick(3) == 0) agent.system_prompt = Text("With {helper_response}: {}");
+        if (Pick(2) == 0) agent.fallback_models = {"qwen-3.8-27b", "another"};
+      }
+      if (Pick(3) == 0) {
+        layer.quorum = Quorum{.min = 1 + Pick(4), .grace = absl::Milliseconds(Pick(2) * 700)};
       }
     }
-    spec.deadline = absl::Seconds(5 + Pick(300));
+    if (Pick(2) == 0) spec.moa.aggregator.fallback_models = {"qwen-3.8-27b"};
+    if (Pick(3) > 0) spec.deadline = absl::Seconds(5 + Pick(300));
+    if (Pick(3) == 0) {
+      spec.budget.max_total_tokens = 2200 + Pick(60'000);
+      if (Pick(2) == 0) spec.budget.max_upstream_calls = 1 + Pick(20);
+      if (Pick(2) == 0) spec.budget.max_cost_usd = 0.002 * (1 + Pick(20));
+    }
     return spec;
   }
 
   template <typename Map>
-  uint32_t AnyTask(const Map& attempts) {
+  AttemptRef Any(const Map& attempts) {
     auto it = attempts.begin();
     std::advance(it, Pick(static_cast<uint32_t>(attempts.size())));
-    return it->first.task;
+    return it->first;
   }
 
   void DispatchOne() {
-    if (!job_.queued().empty()) job_.Dispatch(AnyTask(job_.queued()));
+    if (job_.queued().empty()) return;
+    job_.Apply(AttemptDispatched{.ref = Any(job_.queued()), .worker = "w1"});
   }
 
   void FinishOne() {
     if (job_.running().empty()) return;
-    const uint32_t task = AnyTask(job_.running());
-    CheckPrompt(task);
-    job_.Succeed(task, absl::StrCat("answer-", task, "."), absl::Milliseconds(Pick(500)));
+    const AttemptRef ref = Any(job_.running());
+    CheckPrompt(ref.task);
+    Completion completion;
+    completion.content = Text(absl::StrCat("answer-", ref.task, "."));
+    completion.usage = {.prompt_tokens = 10, .completion_tokens = 5, .total_tokens = 15};
+    job_.Apply(AttemptSucceeded{
+        .ref = ref, .completion = completion, .run = absl::Milliseconds(Pick(500))});
+  }
+
+  void HedgeOne() {
+    if (!job_.running().empty()) job_.Apply(HedgeRequested{.ref = Any(job_.running())});
+  }
+
+  void CloseOne() {
+    if (job_.queued().empty()) return;
+    job_.Apply(
+        ModelClosed{.ref = Any(job_.queued()), .until = job_.now() + absl::Seconds(Pick(20))});
+  }
+
+  // A cancelled call's worker reports.
+  void ReportOne() {
+    if (job_.closing().empty()) return;
+    job_.Apply(AttemptFailed{.ref = *job_.closing().begin(),
+                             .error = {.code = ErrorCode::kCancelled},
+                             .usage = {.total_tokens = Pick(2) * 9}});
   }
 
   void FailOne() {
@@ -90,7 +126,10 @@ class Walk {
     if (code == ErrorCode::kUnauthorized && Pick(8) != 0) return;
     const std::optional<absl::Duration> after =
         Pick(2) == 0 ? std::nullopt : std::make_optional(absl::Seconds(Pick(20)));
-    job_.Fail(AnyTask(job_.running()), code, code != ErrorCode::kInvalidRequest, after);
+    job_.Apply(AttemptFailed{.ref = Any(job_.running()),
+                             .error = {.code = code, .message = "it broke"},
+                             .retryable = code != ErrorCode::kInvalidRequest,
+                             .retry_after = after});
   }
 
   void Stale() {
@@ -114,8 +153,13 @@ class Walk {
     const Plan& plan = job_.machine().plan();
     const uint32_t stage = plan.tasks[index].stage;
     const std::string prompt = Spell(job_.machine().Input(index));
+    // The stage before is the last that was started before it.
+    uint32_t last = stage;
+    for (const LayerStarted& started : job_.RecordsOf<LayerStarted>()) {
+      if (started.stage < stage) last = started.stage;
+    }
     for (uint32_t i = 0; i < plan.tasks.size(); ++i) {
-      const bool before = plan.tasks[i].stage + 1 == stage;
+      const bool before = last < stage && plan.tasks[i].stage == last;
       const bool accepted = job_.task(i).state == TaskState::kSucceeded;
       EXPECT_EQ(prompt.find(absl::StrCat("answer-", i, ".")) != std::string::npos,
                 before && accepted)
@@ -130,7 +174,7 @@ class Walk {
 
 TEST(JobMachineWalkTest, InvariantsHoldOnRandomWalksAndEveryJobEnds) {
   uint32_t ends[3] = {};
-  for (uint32_t seed = 1; seed <= 400; ++seed) {
+  for (uint32_t seed = 1; seed <= 600; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Walk walk(seed);
     for (int step = 0; step < 150 && !walk.job().machine().ended(); ++step) walk.Step();

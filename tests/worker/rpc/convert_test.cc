@@ -123,7 +123,8 @@ TEST(ConvertTest, WhatHadComeIsSaidOfAFailedCallToo) {
 }
 
 TEST(ConvertTest, EveryErrorCodeHasTheProtocolsNumber) {
-  for (int code = v1::ErrorCode_MIN; code <= v1::ErrorCode_MAX; ++code) {
+  // What comes after it ends jobs and no attempts.
+  for (int code = v1::ErrorCode_MIN; code <= v1::ERROR_CODE_INTERNAL; ++code) {
     EXPECT_EQ(v1::ErrorCode_Name(static_cast<v1::ErrorCode>(code)),
               "ERROR_CODE_" +
                   std::string(upstream::ErrorCodeName(static_cast<upstream::ErrorCode>(code))));
