@@ -19,7 +19,7 @@
 //                       of the job's connections was closed (its end of the exchange; one clock)
 //   late calls          upstream calls that began after CancelJob had answered
 //   calls left          in progress at the simulator a second after the last cancel (or sooner 0)
-//   reservations left   the coordinator's gauges of reserved requests and tokens, at the same time
+//   left of moa_quota_reserved_…   the coordinator's gauges, then or within another second
 
 #include <algorithm>
 #include <atomic>
@@ -221,7 +221,14 @@ void Measure(const Arguments& arguments, Until until, int64_t cancels, Report& r
   report.Add(phase.name, "calls left", static_cast<double>(stats.running), Never());
   report.Add(phase.name, "cancels that failed", static_cast<double>(clients.errors()), Never());
   for (const char* gauge : {"moa_quota_reserved_requests", "moa_quota_reserved_tokens"}) {
-    if (const std::optional<double> left = cluster.CoordinatorGauge(gauge)) {
+    std::optional<double> left;
+    cluster::WaitUntil(
+        [&] {
+          left = cluster.CoordinatorGauge(gauge);
+          return left.value_or(0) == 0;
+        },
+        absl::Seconds(1));
+    if (left.has_value()) {
       report.Add(phase.name, absl::StrCat("left of ", gauge), *left, Never());
     } else {
       report.Missing(phase.name, gauge, "the coordinator has no such metric");
