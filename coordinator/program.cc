@@ -42,7 +42,7 @@ QuotaRule RuleOf(const QuotaConfig& config) {
           .concurrent_max = config.max_concurrent.value_or(0)};
 }
 
-Coordinator::Options RuntimeOptions(const CoordinatorOptions& options,
+Coordinator::Options MakeRuntimeOptions(const CoordinatorOptions& options,
                                     const CoordinatorConfig& config, uint64_t epoch) {
   SchedulerOptions scheduling;
   for (const QuotaConfig& quota : config.quotas) scheduling.quotas.push_back(RuleOf(quota));
@@ -91,7 +91,7 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
                        OpenJobStore(options.store, RunOn(loop)));
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
   Coordinator coordinator(loop, *store, *metrics, config.models,
-                          RuntimeOptions(options, config, epoch));
+                          MakeRuntimeOptions(options, config, epoch));
   MOA_RETURN_IF_ERROR(coordinator.Recover());
 
   PublicService jobs(coordinator, ShippedPresets());

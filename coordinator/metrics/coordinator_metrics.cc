@@ -49,6 +49,7 @@ struct CoordinatorMetrics::ModelSeries {
   Histogram* run = nullptr;
   Histogram* ttft = nullptr;
   Histogram* estimate = nullptr;
+  Counter* fallbacks = nullptr;
   std::array<Counter*, static_cast<size_t>(ErrorCode::kBudgetExceeded) + 1>
       outcomes{};  // made on use
 };
@@ -185,6 +186,7 @@ CoordinatorMetrics::ModelSeries& CoordinatorMetrics::Series(absl::string_view mo
   series->reasoning = tokens("reasoning");
   series->run = &f.run_seconds.Add({{"model", series->model}}, SecondsBuckets());
   series->ttft = &f.ttft_seconds.Add({{"model", series->model}}, SecondsBuckets());
+  series->fallbacks = &f.fallbacks.Add({{"model", series->model}});
   series->estimate = &f.estimates.Add({{"model", series->model}}, RatioBuckets());
   return *models_.emplace(std::string(model), std::move(series)).first->second;
 }
@@ -257,7 +259,7 @@ void CoordinatorMetrics::HedgeWasted(uint64_t tokens) {
 }
 
 void CoordinatorMetrics::FellBack(absl::string_view from_model) {
-  families_->fallbacks.Add({{"model", Series(from_model).model}}).Increment();
+  Series(from_model).fallbacks->Increment();
 }
 
 void CoordinatorMetrics::Retried() { families_->retries.Increment(); }

@@ -41,8 +41,26 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Refuse(const absl::Stat
   return stream;
 }
 
-bool WatchStream::Push(absl::string_view head, absl::string_view body) {
+bool WatchStream::PushUpdate(absl::string_view update) {
   MutexLock lock(mutex_);
+  const bool added = Add(update, {});
+  Step();
+  return added;
+}
+
+bool WatchStream::PushEvents(absl::Span<const Text> events) {
+  MutexLock lock(mutex_);
+  bool added = true;
+  for (const Text& event : events) {
+    std::string head;
+    AppendTag(v1::WatchUpdate::kEventFieldNumber, event.size(), &head);
+    added = added && Add(head, event.view());
+  }
+  Step();
+  return added;
+}
+
+bool WatchStream::Add(absl::string_view head, absl::string_view body) {
   if (ending_) return false;
   if (waiting_bytes_ + head.size() + body.size() > kWaitingBytesMax) {
     ending_ = true;
@@ -50,7 +68,6 @@ bool WatchStream::Push(absl::string_view head, absl::string_view body) {
         "this watcher reads too slowly: watch again from the last sequence it has seen"));
     // The watcher gets it again when it comes back.
     waiting_.clear();
-    Step();
     return false;
   }
   if (waiting_.empty() || waiting_.back().size() >= kMessageBytesMax) waiting_.emplace_back();
@@ -59,7 +76,6 @@ bool WatchStream::Push(absl::string_view head, absl::string_view body) {
   AppendTag(kUpdatesField, head.size() + body.size(), &message);
   absl::StrAppend(&message, head, body);
   waiting_bytes_ += message.size() - before;
-  Step();
   return true;
 }
 
@@ -119,14 +135,12 @@ void WatchStream::OnDone() {
 bool WatchStream::Sink::Push(const v1::WatchUpdate& update) {
   const std::string bytes = update.SerializeAsString();
   MutexLock lock(mutex_);
-  return stream_ != nullptr && stream_->Push(bytes, {});
+  return stream_ != nullptr && stream_->PushUpdate(bytes);
 }
 
-bool WatchStream::Sink::Event(const Text& payload) {
-  std::string head;
-  AppendTag(v1::WatchUpdate::kEventFieldNumber, payload.size(), &head);
+bool WatchStream::Sink::Events(absl::Span<const Text> payloads) {
   MutexLock lock(mutex_);
-  return stream_ != nullptr && stream_->Push(head, payload.view());
+  return stream_ != nullptr && stream_->PushEvents(payloads);
 }
 
 bool WatchStream::Sink::Started(const Plan& plan, uint32_t task, uint32_t attempt,

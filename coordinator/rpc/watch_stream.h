@@ -38,7 +38,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   class Sink final : public WatchSink {
    public:
     explicit Sink(WatchStream* stream) : stream_(stream) {}
-    bool Event(const Text& payload) override;
+    bool Events(absl::Span<const Text> payloads) override;
     bool Started(const Plan& plan, uint32_t task, uint32_t attempt,
                  absl::string_view worker) override;
     bool Delta(const Plan& plan, const DeltaPiece& piece) override;
@@ -53,8 +53,11 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   };
 
   WatchStream() = default;
-  // `update` is a serialised WatchUpdate in two parts. False when the watch is over.
-  bool Push(absl::string_view head, absl::string_view body) ABSL_LOCKS_EXCLUDED(mutex_);
+  // False when the watch is over.
+  bool PushUpdate(absl::string_view update) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool PushEvents(absl::Span<const Text> events) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Queues a serialised WatchUpdate, given in two parts.
+  bool Add(absl::string_view head, absl::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndWith(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -21,19 +21,13 @@
 #include "coordinator/engine/job_machine.h"
 #include "coordinator/runtime/live_job.h"
 #include "coordinator/runtime/observer.h"
+#include "coordinator/runtime/runtime_options.h"
 #include "coordinator/runtime/watch_sink.h"
 #include "coordinator/runtime/worker_link.h"
 #include "coordinator/scheduler/scheduler.h"
 #include "coordinator/store/job_store.h"
 
 namespace moa {
-
-// A connected worker as shown to clients.
-struct WorkerInfo {
-  WorkerHello hello;  // without `held`
-  uint32_t used = 0;  // slots
-  absl::Time connected;
-};
 
 // The running coordinator: owns the live jobs' machines, the scheduler and the connected workers on one
 // loop, carries out the machines' commands, and keeps the promise that what is reported was stored first.
@@ -46,25 +40,7 @@ struct WorkerInfo {
 // unless said otherwise.
 class Coordinator {
  public:
-  struct Options {
-    uint64_t epoch = 1;  // JobStore::NextEpoch
-    JobLimits limits = {};
-    RetryPolicy retry = {};
-    // Live jobs at most; further ones are refused with RESOURCE_EXHAUSTED. Prevents growth without end.
-    uint64_t jobs_max = 10'000;
-    // The same for the texts of live jobs.
-    uint64_t text_bytes_max = 1u << 30;
-    uint64_t watchers_max = 10'000;
-    // A stored job taken up after a restart waits this long for the worker that may still hold its calls;
-    // longer than the workers' longest reconnect pause (1 s), else finished calls are made again.
-    absl::Duration adoption_grace = absl::Milliseconds(1500);
-    // The same when a worker's stream breaks while the coordinator lives.
-    absl::Duration reconnect_grace = absl::Milliseconds(500);
-    SchedulerOptions scheduling;
-    // Ask workers to stream every reply, so that who begins to watch late sees the text so far.
-    bool stream_always = true;
-  };
-
+  using Options = RuntimeOptions;
   using JobCallback = absl::AnyInvocable<void(absl::StatusOr<const JobMachine*>)>;
   using WatchId = uint64_t;
 

@@ -33,10 +33,9 @@ void Coordinator::WatchStored(const JobId& id, uint64_t after_sequence,
   reader_.Post([this, id, after_sequence, sink = std::move(sink)] {
     const absl::StatusOr<std::vector<StoredEvent>> events = store_.ReadEvents(id, after_sequence);
     if (!events.ok()) return sink->End(events.status());
-    for (const StoredEvent& event : *events) {
-      if (!sink->Event(event.payload)) return;
-    }
-    sink->End(absl::OkStatus());
+    std::vector<Text> payloads;
+    for (const StoredEvent& event : *events) payloads.push_back(event.payload);
+    if (sink->Events(payloads)) sink->End(absl::OkStatus());
   });
 }
 
@@ -107,10 +106,10 @@ void Coordinator::DropWatches(LiveJob& job, const std::vector<WatchId>& ids) {
 
 bool Coordinator::CatchUp(const LiveJob& job, WatchEntry& watch) {
   watch.last_push = Loop::Now();
-  for (; watch.sent < job.events.size(); ++watch.sent) {
-    if (!watch.sink->Event(job.events[watch.sent])) return false;
-  }
-  return true;
+  if (watch.sent >= job.events.size()) return true;
+  const absl::Span<const Text> news = absl::MakeSpan(job.events).subspan(watch.sent);
+  watch.sent = job.events.size();
+  return watch.sink->Events(news);
 }
 
 void Coordinator::Publish(LiveJob& job) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/base/text.h"
 #include "coordinator/engine/plan.h"
 
@@ -27,8 +28,8 @@ class WatchSink {
  public:
   virtual ~WatchSink() = default;
 
-  // `payload` is a serialised moa.v1.JobEvent.
-  virtual bool Event(const Text& payload) = 0;
+  // Each is a serialised moa.v1.JobEvent; together they travel in as few messages as fit.
+  virtual bool Events(absl::Span<const Text> payloads) = 0;
   virtual bool Started(const Plan& plan, uint32_t task, uint32_t attempt,
                        absl::string_view worker) = 0;
   virtual bool Delta(const Plan& plan, const DeltaPiece& piece) = 0;

@@ -41,6 +41,13 @@ struct WorkerHello {
   std::vector<HeldAttempt> held;
 };
 
+// A connected worker as shown to clients.
+struct WorkerInfo {
+  WorkerHello hello;  // without `held`
+  uint32_t used = 0;  // slots
+  absl::Time connected;
+};
+
 // What RunTask carries. Everything is borrowed for the duration of the call.
 struct RunCommand {
   AttemptRef ref;
