@@ -24,7 +24,7 @@ double Quantile(std::vector<double>& values, double q) {
 void LatencyModel::Observe(absl::Duration run, uint64_t completion_tokens) {
   if (run <= absl::ZeroDuration()) return;
   const double tokens = static_cast<double>(completion_tokens) + kTokensBeforeFirst;
-  const Reply reply{.tokens = tokens, .seconds_per_token = absl::ToDoubleSeconds(run) / tokens};
+  const Reply reply{.tokens = tokens, .seconds = absl::ToDoubleSeconds(run)};
   if (replies_.size() < kReplies) {
     replies_.push_back(reply);
   } else {
@@ -37,14 +37,15 @@ void LatencyModel::Observe(absl::Duration run, uint64_t completion_tokens) {
 void LatencyModel::Recompute() {
   std::vector<double> paces;
   std::vector<double> lengths;
-  paces.reserve(replies_.size());
-  lengths.reserve(replies_.size());
+  std::vector<double> times;
   for (const Reply& reply : replies_) {
-    paces.push_back(reply.seconds_per_token);
+    paces.push_back(reply.seconds / reply.tokens);
     lengths.push_back(reply.tokens);
+    times.push_back(reply.seconds);
   }
   const double pace = std::max(Quantile(paces, 0.95), 2 * Quantile(paces, 0.5));
-  slow_after_ = std::max(absl::Seconds(pace * Quantile(lengths, 0.9)), kSlowAfterMin);
+  const double slow = std::max(pace * Quantile(lengths, 0.5), Quantile(times, 0.97));
+  slow_after_ = std::max(absl::Seconds(slow), kSlowAfterMin);
 }
 
 }  // namespace moa

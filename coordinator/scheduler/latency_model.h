@@ -11,8 +11,9 @@ namespace moa {
 // How long the calls of one model take, from its last few hundred replies: enough to tell a straggler.
 //
 // A call's time is taken by what it wrote: time for each token, with an allowance for the time before the first.
-// A running call is slow once it has taken longer than a long reply would at an unusual pace: the larger of the
-// pace's 95th percentile and twice its median, times the 90th percentile of lengths.
+// A running call is slow once it has taken longer than a reply of the usual length would at an unusual pace (the
+// larger of the pace's 95th percentile and twice its median), and longer than 97 of 100 replies took: how long its
+// own reply will be is not known, and a long one is no straggler.
 //
 // Value type, pure, externally synchronised.
 class LatencyModel {
@@ -26,7 +27,7 @@ class LatencyModel {
  private:
   struct Reply {
     double tokens = 0;
-    double seconds_per_token = 0;
+    double seconds = 0;
   };
   void Recompute();
 

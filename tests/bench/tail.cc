@@ -64,7 +64,7 @@ Report MeasureTail(const Arguments& arguments) {
                              numbers.at("slow-factor"), " slower, 2 workers"));
   const bool can_hedge = CoordinatorHas("--hedge");
   const auto with = [&](const char* value) {
-    cluster::Args args = {"--hedge", value};
+    cluster::Args args = {absl::StrCat("--hedge=", value)};
     args.insert(args.end(), arguments.coordinator.begin(), arguments.coordinator.end());
     return args;
   };

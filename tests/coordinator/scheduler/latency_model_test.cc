@@ -26,8 +26,8 @@ TEST(LatencyModelTest, LongRepliesRaiseTheBar) {
     const uint64_t tokens = 40 + i % 200;
     model.Observe(absl::Milliseconds(tokens + 30), tokens);
   }
-  EXPECT_GT(model.SlowAfter(), absl::Milliseconds(270));
-  EXPECT_LT(model.SlowAfter(), absl::Milliseconds(540));
+  EXPECT_GT(model.SlowAfter(), absl::Milliseconds(260));
+  EXPECT_LT(model.SlowAfter(), absl::Milliseconds(400));
 }
 
 TEST(LatencyModelTest, WhereSlowCallsAreCommonTheyAreNotSlow) {
