@@ -83,10 +83,6 @@ Classification ClassifyReply(const Failure& failure) {
   result.retry_after = failure.retry_after;
   if (result.code == ErrorCode::kQueueExceeded || result.code == ErrorCode::kQuotaExceeded) {
     result.retryable = true;
-    if (failure.should_retry == false) {
-      result.retry_after =
-          std::max(failure.retry_after.value_or(kUnwelcomeRetryWait), kUnwelcomeRetryWait);
-    }
     return result;
   }
   const bool passing =

@@ -51,9 +51,6 @@ struct Classification {
   std::optional<absl::Duration> retry_after;
 };
 
-// The wait before a retry that the provider did not want (see Classify).
-inline constexpr absl::Duration kUnwelcomeRetryWait = absl::Seconds(5);
-
 // The one table of what a failure means and whether the same request may succeed later
 // (CEREBRAS_API sections 1 and 4). Pure.
 //
@@ -61,8 +58,8 @@ inline constexpr absl::Duration kUnwelcomeRetryWait = absl::Seconds(5);
 // are retryable, HTTP/2's GOAWAY and reset streams among them; a certificate that does not verify is
 // not, nor an account without money. The provider's `code` is matched, never its message. One
 // exception: queue_exceeded comes with x-should-retry: false, which asks clients not to press at
-// once. It and a quota that is used up are passing states all the same, so they stay retryable,
-// after kUnwelcomeRetryWait at least.
+// once. It and a quota that is used up are passing states all the same, so they stay retryable: the
+// coordinator paces all calls of a busy provider together.
 Classification Classify(const Failure& failure);
 
 // The error to report: Classify's verdict, with words for people that say what happened, at which
