@@ -176,6 +176,7 @@ class Coordinator {
   // Counts what a call's end says about hedges and cancels. Before the event is applied.
   void ObserveEnd(const EndedAttempt& ended, const AttemptRef& ref, const CallEnd& call)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void ShowSuccessor(LiveJob& job, const AttemptRef& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   bool TakeHeld(const WorkerId& id, const HeldAttempt& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // Whether the attempt's result has been taken and is on its way to the disk.
   bool IsBeingStored(const AttemptRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);

@@ -253,7 +253,10 @@ void Coordinator::HearScheduler() {
   const absl::Time now = Loop::Now();
   for (const AttemptRef& ref : scheduler_.TakeSlow(now)) {
     LiveJob* job = FindJob(ref.job);
-    if (job != nullptr) Apply(*job, HedgeRequested{.ref = ref}, {});
+    if (job == nullptr) continue;
+    // What a watcher has read of the answer is not contradicted by another attempt's.
+    const bool is_read = job->progress_watches > 0 && ref.task == job->plan->aggregator_task();
+    if (!is_read) Apply(*job, HedgeRequested{.ref = ref}, {});
   }
   for (const auto& [ref, until] : scheduler_.TakeClosed(now)) {
     LiveJob* job = FindJob(ref.job);

@@ -153,6 +153,16 @@ void Coordinator::CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& u
   observer_.PromptEstimated(input.model, estimated, usage.prompt_tokens);
 }
 
+// A task whose shown attempt failed goes on with its hedge: watchers are told, and get its text from the beginning.
+void Coordinator::ShowSuccessor(LiveJob& job, const AttemptRef& ended) {
+  if (job.progress_watches == 0 || job.machine.ended()) return;
+  const AttemptRef& current = job.machine.task(ended.task).current;
+  const WorkerId* worker = scheduler_.WorkerOf(current);
+  if (current == ended || worker == nullptr) return;
+  LinkOf(*worker)->StreamDeltas(current, true);
+  PublishStarted(job, ended.task);
+}
+
 void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
                                const EndedAttempt& ended) {
   const auto* succeeded = std::get_if<AttemptSucceeded>(&ended.event);
@@ -173,7 +183,8 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   LiveJob* job = FindJob(ref.job);
   if (job == nullptr) return link->Forget(ref);
   if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
-  job->texts.erase(ref.task);
+  const bool was_shown = job->machine.task(ref.task).current == ref;
+  if (was_shown) job->texts.erase(ref.task);
   observer_.AttemptEnded(model,
                          failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
                          succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
@@ -184,6 +195,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   // No record came of it (a retry follows, or it was stale): nothing to wait for.
   if (job->ending) link->Forget(ref);
   job->ending.reset();
+  if (was_shown) ShowSuccessor(*job, ref);
 }
 
 }  // namespace moa

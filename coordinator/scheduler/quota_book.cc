@@ -8,6 +8,9 @@ namespace {
 constexpr size_t kQuotasMax = 4096;
 // Below this share of a minute's quota a call that is only nice to have is not sent.
 constexpr double kPlenty = 0.25;
+// Calls that go out before anything is known of a quota: so many in each such time.
+constexpr uint32_t kUnknownAtOnce = 8;
+constexpr absl::Duration kUnknownEvery = absl::Milliseconds(50);
 
 uint64_t Whole(double value) { return static_cast<uint64_t>(std::max(0.0, value)); }
 
@@ -37,6 +40,7 @@ QuotaBook::Quota* QuotaBook::Find(const QuotaKey& of) {
   if (rule != nullptr) {
     quota->ledger = QuotaLedger(rule->limits);
     quota->concurrent_max = rule->concurrent_max;
+    quota->is_known = !(rule->limits == QuotaLimits());
   }
   return quotas_.emplace(of, std::move(quota)).first->second.get();
 }
@@ -47,12 +51,18 @@ absl::Time QuotaBook::FitsAt(const QuotaKey& of, uint64_t tokens, absl::Time now
   if (quota->concurrent_max > 0 && quota->gate.under_way() >= quota->concurrent_max) {
     return absl::InfiniteFuture();
   }
-  return std::max(quota->gate.AdmitsAt(now), quota->ledger.FitsAt(tokens, now));
+  absl::Time at = std::max(quota->gate.AdmitsAt(now), quota->ledger.FitsAt(tokens, now));
+  if (!quota->is_known && quota->gate.under_way() >= kUnknownAtOnce) {
+    const uint32_t turns = quota->gate.under_way() / kUnknownAtOnce;
+    at = std::max(at, quota->first_sent + turns * kUnknownEvery);
+  }
+  return at;
 }
 
 QuotaBook::Hold QuotaBook::Send(const QuotaKey& of, uint64_t tokens, absl::Time now) {
   Quota* quota = Find(of);
   if (quota == nullptr) return {};
+  quota->first_sent = std::min(quota->first_sent, now);
   return {.quota = quota,
           .reservation = quota->ledger.Reserve(tokens, now),
           .round = quota->gate.Sent(now)};
@@ -63,6 +73,7 @@ void QuotaBook::End(const Hold& hold, const CallEnd& end, absl::Time now) {
   QuotaLedger& ledger = hold.quota->ledger;
   StormGate& gate = hold.quota->gate;
   ledger.Learn(hold.reservation, end.headers, now);
+  if (end.kind != CallEnd::Kind::kDropped) hold.quota->is_known = true;
   switch (end.kind) {
     case CallEnd::Kind::kProcessed:
       ledger.Settle(hold.reservation, end.used, now);

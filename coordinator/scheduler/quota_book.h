@@ -53,6 +53,8 @@ struct CallEnd {
 };
 
 // All quotas: for each organisation's key and model a ledger and a gate. A call may be sent when both let it.
+// Until a first reply has told what the limits are, calls go out a few at a time, more every moment: a burst into
+// the unknown would be refused for the most part.
 //
 // Pure, externally synchronised. Bounded: at most 4,096 quotas; of further models there is no record and no limit.
 class QuotaBook {
@@ -61,6 +63,8 @@ class QuotaBook {
     QuotaLedger ledger;
     StormGate gate;
     uint32_t concurrent_max = 0;
+    bool is_known = false;  // a limit is configured, or a reply has told what there is to tell
+    absl::Time first_sent = absl::InfiniteFuture();
   };
   // What a call holds from being sent to its end.
   struct Hold {

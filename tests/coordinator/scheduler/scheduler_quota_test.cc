@@ -88,6 +88,19 @@ TEST_F(SchedulerQuotaTest, PlacesWhatFitsAndTellsWhenTheNextDoes) {
   EXPECT_THAT(Assign(next), ElementsAre("c@w"));
 }
 
+// Nothing is known of the quota yet: a few calls ask, the others wait for what they hear.
+TEST_F(SchedulerQuotaTest, ABurstDoesNotGoIntoTheUnknown) {
+  SetWorker("w", "k");
+  for (int i = 0; i < 60; ++i) scheduler_->Enqueue(Call(absl::StrCat("j", 100 + i), 100));
+  EXPECT_THAT(Assign(), SizeIs(8));
+  // Who gives no answer for a while holds up nobody for long.
+  const absl::Time next = scheduler_->NextWakeUp();
+  EXPECT_EQ(next, kQuotaStart + absl::Milliseconds(50));
+  EXPECT_THAT(Assign(next), SizeIs(8));
+  Succeed("j100", 50);
+  EXPECT_THAT(Assign(next), SizeIs(44));
+}
+
 TEST_F(SchedulerQuotaTest, WhatACallDidNotUseIsThereForTheNext) {
   Use(Limited(6000));
   SetWorker("w", "k");
