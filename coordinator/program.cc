@@ -43,7 +43,7 @@ QuotaRule RuleOf(const QuotaConfig& config) {
 }
 
 Coordinator::Options MakeRuntimeOptions(const CoordinatorOptions& options,
-                                    const CoordinatorConfig& config, uint64_t epoch) {
+                                        const CoordinatorConfig& config, uint64_t epoch) {
   SchedulerOptions scheduling;
   for (const QuotaConfig& quota : config.quotas) scheduling.quotas.push_back(RuleOf(quota));
   scheduling.hedging = options.hedge;

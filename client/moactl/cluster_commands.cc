@@ -43,7 +43,14 @@ int RunWorkers(const CommandContext& context) {
     return kExitOk;
   }
   TextTable table({1, 2});
-  table.Add({{"WORKER"}, {"SLOTS"}, {"IN USE"}, {"CONNECTED"}, {"STATE"}, {"VERSION"}, {"KEY"}, {"MODELS"}});
+  table.Add({{"WORKER"},
+             {"SLOTS"},
+             {"IN USE"},
+             {"CONNECTED"},
+             {"STATE"},
+             {"VERSION"},
+             {"KEY"},
+             {"MODELS"}});
   for (const v1::Worker& worker : *workers) {
     table.Add({{OneLine(worker.name().empty() ? worker.worker_id() : worker.name())},
                {absl::StrCat(worker.slots())},

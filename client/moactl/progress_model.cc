@@ -99,8 +99,7 @@ void ProgressModel::Apply(const v1::WatchUpdate& update, absl::Time now) {
       TaskProgress& task = Task(update.task_started().task());
       if (IsFinished(task.state) || update.task_started().attempt() < task.attempt) break;
       if (state_ == v1::JOB_STATE_QUEUED) state_ = v1::JOB_STATE_RUNNING;
-      if (task.state == v1::TASK_STATE_RUNNING &&
-          task.attempt == update.task_started().attempt()) {
+      if (task.state == v1::TASK_STATE_RUNNING && task.attempt == update.task_started().attempt()) {
         break;  // said again after a reconnect
       }
       Begin(task, update.task_started().attempt(), now);

@@ -121,7 +121,8 @@ int FailSubmit(const CommandContext& context, const Draft& draft, const absl::St
 int RunSubmit(const CommandContext& context) {
   const SubmitArguments& arguments = context.invocation.submit;
   if (arguments.cancel_on_exit && !arguments.wait && !arguments.watch) {
-    context.console.Problems("--cancel-on-exit goes with --wait or --watch: without them this program ends at once");
+    context.console.Problems(
+        "--cancel-on-exit goes with --wait or --watch: without them this program ends at once");
     return kExitUsage;
   }
   const absl::StatusOr<Draft> draft = MakeDraft(arguments);

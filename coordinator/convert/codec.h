@@ -35,7 +35,7 @@ class InputHasher {
   std::string Hash(const CallInput& input, const JobSpec& spec);
 
  private:
-  Sha256Hasher hasher_;  // new between calls
+  Sha256Hasher hasher_;                              // new between calls
   std::map<uint32_t, std::string> context_digests_;  // by SharedContext::id
 };
 

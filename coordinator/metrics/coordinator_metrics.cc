@@ -119,8 +119,8 @@ struct CoordinatorMetrics::Families {
       job_states[static_cast<size_t>(state)] =
           &finished.Add({{"state", Lower(JobStateName(state))}});
     }
-    for (const TaskState state : {TaskState::kSucceeded, TaskState::kFailed,
-                                  TaskState::kCancelled, TaskState::kSkipped}) {
+    for (const TaskState state :
+         {TaskState::kSucceeded, TaskState::kFailed, TaskState::kCancelled, TaskState::kSkipped}) {
       task_states[static_cast<size_t>(state)] =
           &tasks.Add({{"state", Lower(TaskStateName(state))}});
     }
@@ -242,7 +242,6 @@ void CoordinatorMetrics::CallDuplicated() { families_->duplicated.Increment(); }
 void CoordinatorMetrics::StaleEvent() { families_->stale.Increment(); }
 void CoordinatorMetrics::JobRecovered() { families_->recovered.Increment(); }
 
-
 void CoordinatorMetrics::PromptEstimated(absl::string_view model, uint64_t estimated,
                                          uint64_t counted) {
   if (counted == 0) return;
@@ -311,8 +310,8 @@ std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
                     number(levels.slots - std::min(levels.slots, levels.attempts_running))}}));
   families.push_back(
       LevelFamily("moa_watchers", "Calls of WatchJob", {{{}, number(levels.watchers)}}));
-  families.push_back(LevelFamily("moa_retry_budget", "Repeats that may be made at once",
-                                 {{{}, retries_saved}}));
+  families.push_back(
+      LevelFamily("moa_retry_budget", "Repeats that may be made at once", {{{}, retries_saved}}));
   for (prometheus::MetricFamily& family : QuotaFamilies(quotas, Loop::Now())) {
     families.push_back(std::move(family));
   }

@@ -12,9 +12,7 @@ using prometheus::MetricFamily;
 constexpr size_t kQuotasShown = 128;
 constexpr const char* kPeriodNames[kQuotaPeriods] = {"minute", "hour", "day"};
 
-Labels LabelsOf(const QuotaView& view) {
-  return {{"model", view.of.model}, {"key", view.of.key}};
-}
+Labels LabelsOf(const QuotaView& view) { return {{"model", view.of.model}, {"key", view.of.key}}; }
 
 // Adds the sums of what is beyond the bound, and drops it.
 std::vector<QuotaView> Bounded(const std::vector<QuotaView>& quotas) {
@@ -46,7 +44,8 @@ MetricFamily LevelFamily(const char* name, const char* help,
 }
 
 std::vector<MetricFamily> QuotaFamilies(const std::vector<QuotaView>& quotas, absl::Time now) {
-  std::vector<std::pair<Labels, double>> limits, remaining, requests, tokens, storms, windows, closed;
+  std::vector<std::pair<Labels, double>> limits, remaining, requests, tokens, storms, windows,
+      closed;
   const auto number = [](uint64_t value) { return static_cast<double>(value); };
   for (const QuotaView& view : Bounded(quotas)) {
     const Labels labels = LabelsOf(view);
@@ -67,9 +66,8 @@ std::vector<MetricFamily> QuotaFamilies(const std::vector<QuotaView>& quotas, ab
     tokens.emplace_back(labels, number(view.reserved_tokens));
     storms.emplace_back(labels, view.storm ? 1 : 0);
     windows.emplace_back(labels, view.window);
-    closed.emplace_back(labels, view.closed_until > now
-                                    ? absl::ToDoubleSeconds(view.closed_until - now)
-                                    : 0);
+    closed.emplace_back(
+        labels, view.closed_until > now ? absl::ToDoubleSeconds(view.closed_until - now) : 0);
   }
   return {
       LevelFamily("moa_quota_limit", "The provider's limits as they are known", std::move(limits)),

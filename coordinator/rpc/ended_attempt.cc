@@ -13,11 +13,11 @@ RateLimits::Window WindowFromProto(const v1::RateLimits::Window& proto) {
 }
 
 RateLimits LimitsFromProto(const v1::RateLimits& proto) {
-  return {.requests = {WindowFromProto(proto.requests_minute()),
-                       WindowFromProto(proto.requests_hour()),
-                       WindowFromProto(proto.requests_day())},
-          .tokens = {WindowFromProto(proto.tokens_minute()), WindowFromProto(proto.tokens_hour()),
-                     WindowFromProto(proto.tokens_day())}};
+  return {
+      .requests = {WindowFromProto(proto.requests_minute()), WindowFromProto(proto.requests_hour()),
+                   WindowFromProto(proto.requests_day())},
+      .tokens = {WindowFromProto(proto.tokens_minute()), WindowFromProto(proto.tokens_hour()),
+                 WindowFromProto(proto.tokens_day())}};
 }
 
 }  // namespace

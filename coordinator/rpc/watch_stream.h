@@ -8,7 +8,6 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-
 #include "common/loop/mutex.h"
 #include "coordinator/runtime/coordinator.h"
 #include "coordinator/runtime/watch_sink.h"

@@ -31,12 +31,11 @@ LiveJob* Coordinator::FindJob(const JobId& id) {
 }
 
 LiveJob& Coordinator::AddJob(const JobId& id, std::shared_ptr<const Plan> plan) {
-  auto job = std::make_unique<LiveJob>(
-      id, std::move(plan),
-      JobMachine::Options{.epoch = options_.epoch,
-                          .retry = options_.retry,
-                          .models = &prices_,
-                          .estimator = &estimator_});
+  auto job = std::make_unique<LiveJob>(id, std::move(plan),
+                                       JobMachine::Options{.epoch = options_.epoch,
+                                                           .retry = options_.retry,
+                                                           .models = &prices_,
+                                                           .estimator = &estimator_});
   const auto [it, inserted] = jobs_.emplace(id, std::move(job));
   MOA_CHECK(inserted);
   return *it->second;

@@ -24,11 +24,9 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   }
   std::vector<HeldAttempt> held = std::exchange(hello.held, {});
   Announce(hello.models);
-  scheduler_.SetWorker(id,
-                       {.slots = hello.slots,
-                        .models = hello.models,
-                        .draining = hello.draining,
-                        .key = hello.key});
+  scheduler_.SetWorker(
+      id,
+      {.slots = hello.slots, .models = hello.models, .draining = hello.draining, .key = hello.key});
   LogInfo("worker connected", {{"worker", hello.name},
                                {"slots", hello.slots},
                                {"held", held.size()},
@@ -86,8 +84,7 @@ bool Coordinator::TakeHeld(const WorkerId& id, const HeldAttempt& held) {
 }
 
 void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint32_t slots,
-                                std::vector<std::string> models, bool draining,
-                                std::string key) {
+                                std::vector<std::string> models, bool draining, std::string key) {
   const auto it = workers_.find(id);
   if (it == workers_.end() || it->second.link != link) return;
   Announce(models);
@@ -96,10 +93,9 @@ void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint
   hello.models = models;
   hello.draining = draining;
   hello.key = key;
-  scheduler_.SetWorker(id, {.slots = slots,
-                            .models = std::move(models),
-                            .draining = draining,
-                            .key = std::move(key)});
+  scheduler_.SetWorker(
+      id,
+      {.slots = slots, .models = std::move(models), .draining = draining, .key = std::move(key)});
 }
 
 void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
@@ -176,8 +172,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   const std::string model = scheduler_.ModelOf(ref);
   const CallEnd call = CallEndOf(ended, scheduler_.PromptTokensOf(ref), RandomSeed());
   ObserveEnd(ended, ref, call);
-  scheduler_.Finish(ref, call,
-                    succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
+  scheduler_.Finish(ref, call, succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
                     succeeded != nullptr ? succeeded->completion.usage.completion_tokens : 0,
                     Loop::Now());
   LiveJob* job = FindJob(ref.job);
@@ -185,8 +180,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
   const bool was_shown = job->machine.task(ref.task).current == ref;
   if (was_shown) job->texts.erase(ref.task);
-  observer_.AttemptEnded(model,
-                         failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
+  observer_.AttemptEnded(model, failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
                          succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
                          succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),
                          succeeded != nullptr ? succeeded->completion.usage : failed->usage);

@@ -48,7 +48,7 @@ struct LiveJob {
   std::vector<uint64_t> watches;
   uint32_t progress_watches = 0;
   std::map<uint32_t, std::string> fallbacks;  // the model of each task that left its agent's first
-  std::map<uint32_t, TaskText> texts;  // by task
+  std::map<uint32_t, TaskText> texts;         // by task
   // Called with the machine once the terminal record is on disk.
   std::vector<absl::AnyInvocable<void(const JobMachine&)>> when_ended;
   absl::Time timer = absl::InfiniteFuture();  // its entry in the coordinator's timers

@@ -14,7 +14,8 @@ constexpr double kTokensBeforeFirst = 30;
 constexpr absl::Duration kSlowAfterMin = absl::Milliseconds(20);
 
 double Quantile(std::vector<double>& values, double q) {
-  const auto at = values.begin() + static_cast<ptrdiff_t>(q * static_cast<double>(values.size() - 1));
+  const auto at =
+      values.begin() + static_cast<ptrdiff_t>(q * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }

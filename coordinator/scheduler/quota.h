@@ -26,8 +26,9 @@ struct QuotaKey {
 struct QuotaLimits {
   using PerPeriod = std::array<std::optional<uint64_t>, kQuotaPeriods>;
   PerPeriod requests{};
-  PerPeriod tokens{};        // not served from the prompt cache
-  PerPeriod total_tokens{};  // cached ones included; absent: three times `tokens`, as the provider's usually are
+  PerPeriod tokens{};  // not served from the prompt cache
+  PerPeriod
+      total_tokens{};  // cached ones included; absent: three times `tokens`, as the provider's usually are
   friend bool operator==(const QuotaLimits&, const QuotaLimits&) = default;
 };
 
@@ -35,7 +36,8 @@ struct QuotaLimits {
 struct RateLimits {
   struct Window {
     std::optional<uint64_t> limit{};
-    std::optional<uint64_t> remaining{};  // may exceed the limit: then it is of all tokens, cached ones too
+    std::optional<uint64_t>
+        remaining{};  // may exceed the limit: then it is of all tokens, cached ones too
   };
   std::array<Window, kQuotaPeriods> requests{};
   std::array<Window, kQuotaPeriods> tokens{};

@@ -27,12 +27,12 @@ struct QuotaRule {
 // What a quota holds, for people and metrics.
 struct QuotaView {
   QuotaKey of{};
-  QuotaLimits limits{};                        // as known now; minute, hour, day
-  QuotaLimits remaining{};                     // never below zero
-  uint64_t reserved_requests = 0;              // calls under way
+  QuotaLimits limits{};            // as known now; minute, hour, day
+  QuotaLimits remaining{};         // never below zero
+  uint64_t reserved_requests = 0;  // calls under way
   uint64_t reserved_tokens = 0;
-  double window = 0;                           // calls at once while the provider is busy; 0: no bound
-  bool storm = false;                          // only probes are sent
+  double window = 0;   // calls at once while the provider is busy; 0: no bound
+  bool storm = false;  // only probes are sent
   absl::Time closed_until = absl::InfinitePast();  // as the provider told
 };
 

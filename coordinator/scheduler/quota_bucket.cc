@@ -87,8 +87,8 @@ void QuotaBucket::GiveBack(double amount, absl::Time now) {
 void QuotaBucket::Correct(const Snapshot& then, double remaining, double others,
                           double others_amount, absl::Time now) {
   if (!known() || !then.known) return;
-  const double error = std::min(remaining, limit_) - std::min(then.level, limit_) -
-                       (corrected_ - then.corrected);
+  const double error =
+      std::min(remaining, limit_) - std::min(then.level, limit_) - (corrected_ - then.corrected);
   const double doubtful = std::clamp(error, -others_amount, others_amount);
   const double step = error - doubtful + doubtful / (1 + others);
   Advance(now);

@@ -59,7 +59,7 @@ class QuotaBucket {
  private:
   void Advance(absl::Time now);
   double RefillRate() const;  // a second
-  void Shift(double step);  // the level, as an error of the copy
+  void Shift(double step);    // the level, as an error of the copy
 
   absl::Duration period_ = absl::Minutes(1);
   double limit_ = 0;

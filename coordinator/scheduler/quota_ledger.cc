@@ -123,10 +123,9 @@ void QuotaLedger::LearnLimits(const RateLimits& headers, uint64_t own_tokens, ab
     const auto limit = static_cast<double>(*window.limit);
     const bool first = !uncached_[i].known();
     const bool of_uncached = window.remaining && !reports_total_[i];
-    const double gone = first && of_uncached
-                            ? limit - static_cast<double>(*window.remaining) + tokens -
-                                  static_cast<double>(own_tokens)
-                            : tokens;
+    const double gone = first && of_uncached ? limit - static_cast<double>(*window.remaining) +
+                                                   tokens - static_cast<double>(own_tokens)
+                                             : tokens;
     uncached_[i].SetLimit(limit, gone, now);
     if (!total_configured_[i]) total_[i].SetLimit(limit * kTotalFactor, tokens, now);
   }

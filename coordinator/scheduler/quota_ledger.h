@@ -47,8 +47,8 @@ class QuotaLedger {
   // Refused before processing: all is given back. Closed until the provider's time, or for a second where
   // it gave none. What was short is so in our copy from then on; kNothing: the provider was busy.
   enum class Short { kNothing, kRequests, kTokens };
-  void Refused(const Reservation& reservation, std::optional<absl::Duration> retry_after, Short what,
-               absl::Time now);
+  void Refused(const Reservation& reservation, std::optional<absl::Duration> retry_after,
+               Short what, absl::Time now);
   // The headers of the call's reply. Before Settle.
   void Learn(const Reservation& reservation, const RateLimits& headers, absl::Time now);
 

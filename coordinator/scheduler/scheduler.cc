@@ -117,8 +117,8 @@ std::vector<AttemptRef> Scheduler::RemoveWorker(const WorkerId& id, absl::Time n
   for (const AttemptRef& ref : lost) {
     // The provider has read the prompt; what it wrote nobody knows.
     const uint64_t prompt = running_.at(ref).prompt_tokens;
-    Finish(ref, {.kind = CallEnd::Kind::kDropped, .used = {.uncached = prompt, .total = prompt}}, {},
-           0, now);
+    Finish(ref, {.kind = CallEnd::Kind::kDropped, .used = {.uncached = prompt, .total = prompt}},
+           {}, 0, now);
   }
   if (it->second.free() > 0) by_free_.erase({it->second.free(), id});
   workers_.erase(it);
@@ -375,7 +375,8 @@ void Scheduler::CheckInvariants() const {
     slow += slow_.contains({one.slow_at, ref}) ? 1 : 0;
   }
   MOA_CHECK(slow == slow_.size());
-  for (const QuotaView& view : quotas_.Views(absl::InfinitePast())) reserved -= view.reserved_tokens;
+  for (const QuotaView& view : quotas_.Views(absl::InfinitePast()))
+    reserved -= view.reserved_tokens;
   MOA_CHECK(reserved == 0);
   for (const auto& [tenant, queue] : tenants_) MOA_CHECK(of_tenant[tenant] == queue.running);
   for (const auto& [time, ref] : held_) MOA_CHECK(queued_.at(ref).not_before == time);

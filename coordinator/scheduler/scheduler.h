@@ -149,7 +149,8 @@ class Scheduler {
   absl::flat_hash_map<AttemptRef, Running> running_;
   absl::btree_set<std::pair<absl::Time, AttemptRef>> slow_;  // when running ones become slow
   absl::btree_map<std::string, LatencyModel> latencies_;     // by model
-  absl::btree_map<std::string, absl::Time> closings_told_;   // by model: until when, as TakeClosed told
+  absl::btree_map<std::string, absl::Time>
+      closings_told_;  // by model: until when, as TakeClosed told
   QuotaBook quotas_;
   RetryBudget retries_;
   RetryBudget hedges_;

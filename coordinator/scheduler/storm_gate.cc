@@ -79,8 +79,7 @@ void StormGate::Busy(uint64_t round, uint64_t random, absl::Time now) {
   if (!closed_ && busy_in_row_ < kStormAfter) return;
   if (closed_ && !of_this_round) return;  // a straggler of before the storm: the pause stands
   closed_ = true;
-  const absl::Duration pause =
-      std::clamp((now - storm_began_) * kPauseShare, kPauseMin, kPauseMax);
+  const absl::Duration pause = std::clamp((now - storm_began_) * kPauseShare, kPauseMin, kPauseMax);
   const double uniform = static_cast<double>(random >> 11) * 0x1.0p-53;
   probe_at_ = now + pause * (0.75 + 0.5 * uniform);
 }

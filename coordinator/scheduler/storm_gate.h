@@ -42,12 +42,12 @@ class StormGate {
 
   bool closed_ = false;
   double window_ = 0;
-  double threshold_ = 0;     // up to here the window grows quickly
-  double busy_share_ = 0;    // of the last dozens of answers
+  double threshold_ = 0;   // up to here the window grows quickly
+  double busy_share_ = 0;  // of the last dozens of answers
   uint32_t under_way_ = 0;
   uint32_t before_storm_ = 0;  // calls that were under way when it began
   uint32_t busy_in_row_ = 0;
-  uint64_t round_ = 1;       // counts cuts: calls of an earlier round say nothing new
+  uint64_t round_ = 1;  // counts cuts: calls of an earlier round say nothing new
   bool probing_ = false;
   uint64_t probe_round_ = 0;
   absl::Time storm_began_ = absl::InfiniteFuture();

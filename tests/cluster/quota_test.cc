@@ -42,13 +42,13 @@ TEST(QuotaClusterTest, NoWorkerCallsAModelBeforeTheProvidersTime) {
   while (cluster.UpstreamCalls() < 1) {
   }
   // The refusal is on its way back to the coordinator: only what is submitted after it was heard counts.
-  while (!absl::StrContains(HttpCall(cluster.coordinator().Address("metrics"), "GET", "/metrics").body,
-                            "outcome=\"quota_exceeded\"")) {
+  while (
+      !absl::StrContains(HttpCall(cluster.coordinator().Address("metrics"), "GET", "/metrics").body,
+                         "outcome=\"quota_exceeded\"")) {
   }
   for (int i = 0; i < 6; ++i) jobs.push_back(cluster.Submit(file));
   for (const std::string& job : jobs) EXPECT_EQ(cluster.WaitForEnd(job).state, "SUCCEEDED");
-  const std::string requests =
-      HttpCall(cluster.simulator_address(), "GET", "/sim/requests").body;
+  const std::string requests = HttpCall(cluster.simulator_address(), "GET", "/sim/requests").body;
   std::vector<int64_t> started = NumbersAfter(requests, "started_ns");
   ASSERT_EQ(started.size(), 8u) << requests;
   std::sort(started.begin(), started.end());

@@ -49,8 +49,8 @@ class TlsTest : public testing::Test {
   }
 
   Args PeerFlags() const {
-    return {"--tls-ca",  Path("ca.pem"),  "--tls-cert", Path("peer.pem"),
-            "--tls-key", Path("peer.key")};
+    return {"--tls-ca",       Path("ca.pem"), "--tls-cert",
+            Path("peer.pem"), "--tls-key",    Path("peer.key")};
   }
   CommandResult MoactlAsPeer(Args args) {
     const Args flags = PeerFlags();
@@ -70,8 +70,7 @@ TEST_F(TlsTest, AJobRunsBetweenPeersThatShowTheirCertificates) {
 }
 
 TEST_F(TlsTest, AClientWithoutACertificateIsRefused) {
-  const CommandResult result =
-      cluster_.Moactl({"--tls-ca", Path("ca.pem"), "health"});
+  const CommandResult result = cluster_.Moactl({"--tls-ca", Path("ca.pem"), "health"});
   EXPECT_EQ(result.status, 3) << result.out;
   EXPECT_THAT(result.err, HasSubstr(cluster_.coordinator_address()));
 }
@@ -86,9 +85,9 @@ TEST_F(TlsTest, AWorkerTrustsOnlyItsAuthority) {
   OpenSsl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
            "-days", "2", "-subj", "/CN=somebody else", "-keyout", Path("other.key"), "-out",
            Path("other.pem")});
-  Process& worker = cluster_.StartWorker(
-      "worker", {"--tls-ca", Path("other.pem"), "--tls-cert", Path("peer.pem"), "--tls-key",
-                 Path("peer.key")});
+  Process& worker =
+      cluster_.StartWorker("worker", {"--tls-ca", Path("other.pem"), "--tls-cert", Path("peer.pem"),
+                                      "--tls-key", Path("peer.key")});
   worker.WaitForLog("cannot reach the coordinator");
   EXPECT_TRUE(worker.Running());
   EXPECT_THAT(MoactlAsPeer({"workers", "-o", "json"}).out, testing::Not(HasSubstr("worker_id")));

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "coordinator/engine/token_estimator.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "coordinator/engine/token_estimator.h"
 #include "tests/sim/job_shapes.h"
 #include "tests/sim/world.h"
 

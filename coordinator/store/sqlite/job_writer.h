@@ -62,7 +62,7 @@ class JobWriter {
   const std::unique_ptr<Database> database_;
   const std::unique_ptr<Statements> statements_;
   absl::flat_hash_map<JobId, int64_t> numbers_;  // of jobs that have not ended; may lack some
-  int log_pages_ = 0;           // in the write-ahead log after the last commit
+  int log_pages_ = 0;                            // in the write-ahead log after the last commit
   int checkpointed_pages_ = 0;  // of log_pages_ when they were last moved into the file
 };
 

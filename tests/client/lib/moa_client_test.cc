@@ -158,8 +158,7 @@ TEST_F(ClientTest, WatchesFromTheLastSequenceAfterALostConnection) {
     if (now == 2) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining");
     for (const v1::WatchUpdate& update : script) {
       // One event again, which the client has to drop.
-      if (update.has_event() && update.event().sequence() + 1 < request.after_sequence())
-        continue;
+      if (update.has_event() && update.event().sequence() + 1 < request.after_sequence()) continue;
       Send(writer, update);
       if (now == 1 && update.event().sequence() == 2) {
         return grpc::Status(grpc::StatusCode::UNAVAILABLE, "socket closed");

@@ -46,7 +46,8 @@ TEST(CallEndTest, RefusalsTellWhatWasShort) {
   const CallEnd tokens = CallEndOf(Failed(ErrorCode::kQuotaExceeded, "token_quota_exceeded"), 1, 0);
   EXPECT_EQ(tokens.kind, CallEnd::Kind::kQuotaRefused);
   EXPECT_TRUE(tokens.tokens_short);
-  const CallEnd calls = CallEndOf(Failed(ErrorCode::kQuotaExceeded, "request_quota_exceeded"), 1, 0);
+  const CallEnd calls =
+      CallEndOf(Failed(ErrorCode::kQuotaExceeded, "request_quota_exceeded"), 1, 0);
   EXPECT_FALSE(calls.tokens_short);
   EXPECT_EQ(CallEndOf(Failed(ErrorCode::kQueueExceeded), 1, 0).kind, CallEnd::Kind::kBusy);
 }

@@ -68,10 +68,10 @@ class SchedulerQuotaTest : public testing::Test {
     scheduler_->CheckInvariants();
     return placed;
   }
-  void Succeed(const std::string& job, uint64_t tokens, absl::Duration run = absl::Milliseconds(130),
-               absl::Time now = kQuotaStart) {
+  void Succeed(const std::string& job, uint64_t tokens,
+               absl::Duration run = absl::Milliseconds(130), absl::Time now = kQuotaStart) {
     ASSERT_TRUE(scheduler_->Finish(CallRef(job), {.used = {.uncached = tokens, .total = tokens}},
-                                  run, 100, now));
+                                   run, 100, now));
   }
 
   std::unique_ptr<Scheduler> scheduler_ = std::make_unique<Scheduler>();
@@ -137,8 +137,9 @@ TEST_F(SchedulerQuotaTest, AClosedModelDelaysOnlyItself) {
   SetWorker("w", "k");
   scheduler_->Enqueue(Call("a", 100));
   ASSERT_THAT(Assign(), SizeIs(1));
-  scheduler_->Finish(CallRef("a"), {.kind = CallEnd::Kind::kQuotaRefused, .retry_after = absl::Seconds(30)},
-                    {}, 0, kQuotaStart);
+  scheduler_->Finish(CallRef("a"),
+                     {.kind = CallEnd::Kind::kQuotaRefused, .retry_after = absl::Seconds(30)}, {},
+                     0, kQuotaStart);
   scheduler_->Enqueue(Call("b", 100));
   scheduler_->Enqueue(Call("c", 100, "t", "other"));
   EXPECT_THAT(Assign(), ElementsAre("c@w"));
@@ -154,8 +155,9 @@ TEST_F(SchedulerQuotaTest, NamesEachQueuedAttemptOfAModelThatIsClosedForLong) {
   ASSERT_THAT(Assign(), SizeIs(1));
   scheduler_->Enqueue(Call("b", 100));
   EXPECT_THAT(scheduler_->TakeClosed(kQuotaStart), IsEmpty());
-  scheduler_->Finish(CallRef("a"), {.kind = CallEnd::Kind::kQuotaRefused, .retry_after = absl::Seconds(30)},
-                    {}, 0, kQuotaStart);
+  scheduler_->Finish(CallRef("a"),
+                     {.kind = CallEnd::Kind::kQuotaRefused, .retry_after = absl::Seconds(30)}, {},
+                     0, kQuotaStart);
   const auto closed = scheduler_->TakeClosed(kQuotaStart);
   ASSERT_THAT(closed, SizeIs(1));
   EXPECT_EQ(closed[0].first, CallRef("b"));

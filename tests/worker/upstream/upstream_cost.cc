@@ -131,9 +131,9 @@ int Main(int argc, char** argv) {
   } else {
     options.base_url = absl::StrCat(
         "http://127.0.0.1:",
-        StartServer(absl::StrCat("HTTP/1.1 200 OK\r\nContent-Type: ",
-                                 stream ? "text/event-stream" : "application/json",
-                                 "\r\nContent-Length: ", body.size(), "\r\n\r\n", body)));
+        StartServer(absl::StrCat(
+            "HTTP/1.1 200 OK\r\nContent-Type: ", stream ? "text/event-stream" : "application/json",
+            "\r\nContent-Length: ", body.size(), "\r\n\r\n", body)));
   }
   auto client = *UpstreamClient::Create(loop, options);
   std::vector<double> micros;
