@@ -1,5 +1,6 @@
 #include "coordinator/metrics/coordinator_metrics.h"
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -267,10 +268,9 @@ void CoordinatorMetrics::CallCancelled(absl::Duration took) {
   families_->cancel_seconds.Observe(absl::ToDoubleSeconds(took));
 }
 
-void CoordinatorMetrics::QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) {
+void CoordinatorMetrics::QuotasNow(QuotaLevels levels) {
   MutexLock lock(levels_mutex_);
-  quotas_ = quotas;
-  retries_saved_ = retries_saved;
+  quotas_ = std::move(levels);
 }
 
 void CoordinatorMetrics::LevelsNow(const Levels& levels) {
@@ -280,13 +280,11 @@ void CoordinatorMetrics::LevelsNow(const Levels& levels) {
 
 std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
   Levels levels;
-  std::vector<QuotaView> quotas;
-  double retries_saved = 0;
+  QuotaLevels quotas;
   {
     MutexLock lock(levels_mutex_);
     levels = levels_;
     quotas = quotas_;
-    retries_saved = retries_saved_;
   }
   const auto number = [](uint64_t value) { return static_cast<double>(value); };
   const double age =
@@ -311,8 +309,8 @@ std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
   families.push_back(
       LevelFamily("moa_watchers", "Calls of WatchJob", {{{}, number(levels.watchers)}}));
   families.push_back(
-      LevelFamily("moa_retry_budget", "Repeats that may be made at once", {{{}, retries_saved}}));
-  for (prometheus::MetricFamily& family : QuotaFamilies(quotas, Loop::Now())) {
+      LevelFamily("moa_retry_budget", "Repeats that may be made at once", {{{}, quotas.retries_saved}}));
+  for (prometheus::MetricFamily& family : QuotaFamilies(quotas.quotas, Loop::Now())) {
     families.push_back(std::move(family));
   }
   return families;

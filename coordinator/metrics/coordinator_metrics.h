@@ -51,7 +51,7 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   void FellBack(absl::string_view from_model) override;
   void Retried() override;
   void CallCancelled(absl::Duration took) override;
-  void QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) override;
+  void QuotasNow(QuotaLevels levels) override;
   void LevelsNow(const Levels& levels) override;
 
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -71,8 +71,7 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   // Written on the loop, read at a scrape.
   mutable Mutex levels_mutex_;
   Levels levels_ ABSL_GUARDED_BY(levels_mutex_);
-  std::vector<QuotaView> quotas_ ABSL_GUARDED_BY(levels_mutex_);
-  double retries_saved_ ABSL_GUARDED_BY(levels_mutex_) = 0;
+  QuotaLevels quotas_ ABSL_GUARDED_BY(levels_mutex_);
 };
 
 }  // namespace moa

@@ -252,7 +252,12 @@ void Coordinator::ReportLevels() {
   const absl::Time now = Loop::Now();
   if (now < quotas_reported_ + kQuotaReportInterval) return;
   quotas_reported_ = now;
-  observer_.QuotasNow(scheduler_.Quotas(now), scheduler_.retries_saved());
+  RuntimeObserver::QuotaLevels levels{.quotas = scheduler_.Quotas(now),
+                                      .retries_saved = scheduler_.retries_saved()};
+  for (const auto& [model, ready] : scheduler_.ready_by_model()) {
+    levels.waiting.emplace_back(model, ready);
+  }
+  observer_.QuotasNow(std::move(levels));
 }
 
 }  // namespace moa

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -60,10 +62,13 @@ class RuntimeObserver {
   virtual void Retried() {}
   // A running call that was cancelled is closed, `took` after that was decided.
   virtual void CallCancelled(absl::Duration took) { (void)took; }
-  // A few times a second. `retries_saved`: repeats that the cluster may make at once.
-  virtual void QuotasNow(const std::vector<QuotaView>& quotas, double retries_saved) {
-    (void)quotas, (void)retries_saved;
-  }
+  struct QuotaLevels {
+    std::vector<QuotaView> quotas{};
+    std::vector<std::pair<std::string, uint64_t>> waiting{};  // tasks that are ready, by model
+    double retries_saved = 0;  // repeats that the cluster may make at once
+  };
+  // A few times a second.
+  virtual void QuotasNow(QuotaLevels levels) { (void)levels; }
   virtual void LevelsNow(const Levels& levels) { (void)levels; }
 };
 

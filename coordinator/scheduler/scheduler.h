@@ -80,6 +80,8 @@ class Scheduler {
   uint32_t RunningOn(const WorkerId& worker) const;
   std::vector<QuotaView> Quotas(absl::Time now) const { return quotas_.Views(now); }
   double retries_saved() const { return retries_.saved(); }
+  // Attempts that are ready and wait, by model; hedges not counted.
+  const absl::btree_map<std::string, size_t>& ready_by_model() const { return ready_of_; }
 
   // Aborts when the counts do not add up. For tests and simulations.
   void CheckInvariants() const;
