@@ -308,8 +308,19 @@ std::vector<prometheus::MetricFamily> CoordinatorMetrics::Collect() const {
                     number(levels.slots - std::min(levels.slots, levels.attempts_running))}}));
   families.push_back(
       LevelFamily("moa_watchers", "Calls of WatchJob", {{{}, number(levels.watchers)}}));
-  families.push_back(
-      LevelFamily("moa_retry_budget", "Repeats that may be made at once", {{{}, quotas.retries_saved}}));
+  std::map<std::string, uint64_t> tasks_waiting;
+  for (const QuotaView& quota : quotas.quotas) tasks_waiting[quota.of.model] = 0;
+  for (const auto& [model, tasks] : quotas.waiting) tasks_waiting[model] = tasks;
+  std::vector<std::pair<prometheus::Labels, double>> waiting;
+  for (const auto& [model, tasks] : tasks_waiting) {
+    if (waiting.size() < options_.models_max)
+      waiting.push_back({{{"model", model}}, number(tasks)});
+  }
+  families.push_back(LevelFamily("moa_quota_waiting_tasks",
+                                 "Ready tasks that wait for quota or a slot, by model",
+                                 std::move(waiting)));
+  families.push_back(LevelFamily("moa_retry_budget", "Repeats that may be made at once",
+                                 {{{}, quotas.retries_saved}}));
   for (prometheus::MetricFamily& family : QuotaFamilies(quotas.quotas, Loop::Now())) {
     families.push_back(std::move(family));
   }
