@@ -296,6 +296,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
     // Its deadline, or its stage's, passed since the timers were looked at, or with an earlier assignment of
     // this round.
     scheduler_.Finish(assignment.ref, {.kind = CallEnd::Kind::kDropped}, {}, 0, now);
+    cancels_.erase(assignment.ref);  // no worker has it, so none will tell of its end
     return;
   }
   const CallInput input = job->machine.Input(assignment.ref.task);
