@@ -39,13 +39,12 @@ TEST(QuotaClusterTest, NoWorkerCallsAModelBeforeTheProvidersTime) {
   cluster.StartAll(2, {"--time-scale", "0", "--fault", "status=429:tokens,first=1,retry-after=2"});
   const std::string file = cluster.JobFile("a.yaml", kSingleCallJob);
   std::vector<std::string> jobs = {cluster.Submit(file)};
-  while (cluster.UpstreamCalls() < 1) {
-  }
   // The refusal is on its way back to the coordinator: only what is submitted after it was heard counts.
-  while (
-      !absl::StrContains(HttpCall(cluster.coordinator().Address("metrics"), "GET", "/metrics").body,
-                         "outcome=\"quota_exceeded\"")) {
-  }
+  ASSERT_TRUE(WaitUntil([&] {
+    const std::string metrics =
+        HttpCall(cluster.coordinator().Address("metrics"), "GET", "/metrics").body;
+    return absl::StrContains(metrics, "outcome=\"quota_exceeded\"");
+  }));
   for (int i = 0; i < 6; ++i) jobs.push_back(cluster.Submit(file));
   for (const std::string& job : jobs) EXPECT_EQ(cluster.WaitForEnd(job).state, "SUCCEEDED");
   const std::string requests = HttpCall(cluster.simulator_address(), "GET", "/sim/requests").body;
