@@ -15,6 +15,8 @@ constexpr double kTotalFactor = 3;
 constexpr absl::Duration kReopenMargin = absl::Milliseconds(20);
 // A refusal that names no time.
 constexpr absl::Duration kClosedUntold = absl::Seconds(1);
+// One that says "at once".
+constexpr absl::Duration kClosedMin = absl::Milliseconds(100);
 // No single answer closes a model for longer; the next one can close it again.
 constexpr absl::Duration kClosedMax = absl::Hours(24);
 
@@ -87,10 +89,9 @@ void QuotaLedger::Refused(const Reservation& reservation, std::optional<absl::Du
                           Short what, absl::Time now) {
   Settle(reservation, {}, now);
   for (QuotaBucket& bucket : requests_) bucket.GiveBack(1, now);
-  const bool told = retry_after && *retry_after > absl::ZeroDuration();
-  if (told) {
-    const absl::Time until = now + std::min(*retry_after, kClosedMax) + kReopenMargin;
-    closed_until_ = std::max(closed_until_, until);
+  if (retry_after) {
+    const absl::Duration told = std::clamp(*retry_after, kClosedMin, kClosedMax);
+    closed_until_ = std::max(closed_until_, now + told + kReopenMargin);
   } else if (what != Short::kNothing) {
     closed_until_ = std::max(closed_until_, now + kClosedUntold);
   }

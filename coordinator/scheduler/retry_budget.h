@@ -6,15 +6,19 @@
 
 namespace moa {
 
-// Bounds what repeats may add to the load, over all jobs: each call that is made for the first time earns a share
-// of one repeat, so that when everything fails the provider sees little more than the calls themselves. Some
-// repeats are saved up for a quiet time, and one a few seconds is always allowed, so that nothing waits for ever.
+// Bounds what repeats may add to the load, over all jobs: calls earn shares of a repeat, some repeats are saved up,
+// and one every few seconds may be allowed whatever happens, so that nothing waits for ever.
+//
+// Whose calls earn is the owner's choice. Retries are earned by calls that end well: while some calls succeed those
+// that fail are made again as fast as they come, and when none does the provider sees little more than the calls
+// themselves; afterwards repeats double with each round of successes. Hedges are earned by first calls, of which
+// they are to be a small part.
 //
 // Value type, pure, externally synchronised.
 class RetryBudget {
  public:
   struct Options {
-    double share = 0.08;  // of one repeat, earned by each first call
+    double share = 2;  // of one repeat, for each call that earns
     double saved_max = 10;
     absl::Duration free_every = absl::Seconds(2);  // zero: never
   };

@@ -162,7 +162,10 @@ bool Scheduler::Finish(const AttemptRef& ref, const CallEnd& end, absl::Duration
   Worker& worker = workers_.at(running.worker);
   SetFree(running.worker, worker, worker.running - 1);
   quotas_.End(running.hold, end, now);
-  if (run > absl::ZeroDuration()) latencies_[running.quota.model].Observe(run, completion_tokens);
+  if (run > absl::ZeroDuration()) {
+    latencies_[running.quota.model].Observe(run, completion_tokens);
+    retries_.Earn();
+  }
   SetSlowAt(ref, running, absl::InfiniteFuture());
   --tenants_.at(running.tenant).running;
   ForgetIfIdle(running.tenant);
@@ -221,7 +224,6 @@ void Scheduler::Place(const Pick& pick, TenantQueue& queue, absl::Time now) {
   ++queue.running;
   queue.last_served = ++serve_counter_;
   if (pick.lane.first == AttemptKind::kFirst) {
-    retries_.Earn();
     hedges_.Earn();
   } else {
     (pick.lane.first == AttemptKind::kRetry ? retries_ : hedges_).Spend(now);

@@ -15,7 +15,7 @@ namespace moa {
 // Why an attempt is made.
 enum class AttemptKind {
   kFirst,  // also again after a refusal or a lost worker, which cost the provider nothing
-  kRetry,  // again after a failure: spends the retry budget
+  kRetry,  // again after a failure: spends the retry budget, which calls that end well earn
   kHedge,  // beside a slow one: spends the hedge budget, and only where there is plenty
 };
 

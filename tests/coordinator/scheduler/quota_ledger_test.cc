@@ -66,6 +66,14 @@ TEST(QuotaLedgerTest, ARefusalThatNamesNoTimeClosesForAMoment) {
   EXPECT_EQ(ledger.FitsAt(1, kLedgerStart), kLedgerStart + absl::Seconds(1));
 }
 
+TEST(QuotaLedgerTest, ARefusalThatSaysAtOnceClosesForLess) {
+  QuotaLedger ledger;
+  ledger.Refused(ledger.Reserve(400, kLedgerStart), absl::ZeroDuration(),
+                 QuotaLedger::Short::kTokens, kLedgerStart);
+  EXPECT_GT(ledger.FitsAt(1, kLedgerStart), kLedgerStart);
+  EXPECT_LT(ledger.FitsAt(1, kLedgerStart), kLedgerStart + absl::Milliseconds(200));
+}
+
 TEST(QuotaLedgerTest, ABusyProviderClosesNothing) {
   QuotaLedger ledger(PerMinute(10, 1000));
   ledger.Refused(ledger.Reserve(400, kLedgerStart), std::nullopt, QuotaLedger::Short::kNothing,

@@ -213,6 +213,26 @@ TEST_F(SchedulerQuotaTest, RetriesBeyondTheBudgetWaitButNotForEver) {
   EXPECT_THAT(Assign(kQuotaStart + absl::Seconds(2)), SizeIs(1));
 }
 
+TEST_F(SchedulerQuotaTest, CallsThatEndWellEarnRetries) {
+  SchedulerOptions options;
+  options.retries = {.share = 2, .saved_max = 2, .free_every = {}};
+  Use(std::move(options));
+  SetWorker("w", "k");
+  for (const char* job : {"a", "b", "c", "d", "e"}) {
+    ReadyAttempt retry = Call(job, 100);
+    retry.kind = AttemptKind::kRetry;
+    scheduler_->Enqueue(retry);
+  }
+  EXPECT_THAT(Assign(), ElementsAre("a@w", "b@w"));
+  // Calls that only begin, or fail, earn nothing.
+  scheduler_->Enqueue(Call("first", 100));
+  EXPECT_THAT(Assign(), ElementsAre("first@w"));
+  scheduler_->Finish(CallRef("a"), {.kind = CallEnd::Kind::kProcessed}, {}, 0, kQuotaStart);
+  EXPECT_THAT(Assign(), IsEmpty());
+  Succeed("first", 100);
+  EXPECT_THAT(Assign(), ElementsAre("c@w", "d@w"));
+}
+
 class HedgeTest : public SchedulerQuotaTest {
  protected:
   // Enough replies to know what is usual: slow is what takes longer than 260 ms.
