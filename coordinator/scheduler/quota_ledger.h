@@ -44,8 +44,8 @@ class QuotaLedger {
   absl::Time FitsAt(uint64_t tokens, absl::Time now) const;
   Reservation Reserve(uint64_t tokens, absl::Time now);
   void Settle(const Reservation& reservation, const Used& used, absl::Time now);
-  // Refused before processing: all is given back. Closed until the provider's time (at least a moment), or for a second where
-  // it gave none. What was short is so in our copy from then on; kNothing: the provider was busy.
+  // Refused before processing: all is given back. Closed until the provider's time (at least a moment), or for a
+  // second where it gave none. What was short is so in our copy from then on; kNothing: the provider was busy.
   enum class Short { kNothing, kRequests, kTokens };
   void Refused(const Reservation& reservation, std::optional<absl::Duration> retry_after,
                Short what, absl::Time now);
