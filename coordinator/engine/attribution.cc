@@ -5,89 +5,65 @@
 #include <cstdint>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/ascii.h"
+#include "absl/container/flat_hash_set.h"
+#include "coordinator/engine/word_grams.h"
 
 namespace moa {
 namespace {
 
-constexpr size_t kGramWords = 5;
-
-bool IsWordByte(unsigned char c) { return absl::ascii_isalnum(c) || c >= 0x80; }
-
-// FNV-1a of every word of `text`, without ASCII case.
-std::vector<uint64_t> HashWords(absl::string_view text) {
-  std::vector<uint64_t> words;
-  constexpr uint64_t kBasis = 0xcbf29ce484222325;
-  constexpr uint64_t kPrime = 0x100000001b3;
-  uint64_t hash = kBasis;
-  bool in_word = false;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (IsWordByte(byte)) {
-      hash = (hash ^ static_cast<unsigned char>(absl::ascii_tolower(byte))) * kPrime;
-      in_word = true;
-    } else if (in_word) {
-      words.push_back(hash);
-      if (words.size() == kAttributionWordsMax) return words;
-      hash = kBasis;
-      in_word = false;
-    }
-  }
-  if (in_word) words.push_back(hash);
-  return words;
-}
-
-// Calls `visit` with the hash of every run of `size` words.
-template <typename Visit>
-void ForEachGram(const std::vector<uint64_t>& words, size_t size, Visit visit) {
-  for (size_t i = 0; i + size <= words.size(); ++i) {
-    uint64_t hash = 0;
-    for (size_t j = 0; j < size; ++j) {
-      hash = (hash ^ words[i + j]) * 0x9e3779b97f4a7c15;
-      hash ^= hash >> 29;
-    }
-    visit(hash);
-  }
+// Without repetitions.
+std::vector<uint64_t> GramsOf(const Text& text, size_t size) {
+  std::vector<uint64_t> grams = HashGrams(HashWords(text.view()), size);
+  std::sort(grams.begin(), grams.end());
+  grams.erase(std::unique(grams.begin(), grams.end()), grams.end());
+  return grams;
 }
 
 }  // namespace
 
-std::vector<double> SharesOfAnswer(const Text& answer, const std::vector<Text>& outputs) {
-  std::vector<double> shares(outputs.size(), 0);
+std::vector<Attribution> Attribute(const Text& answer, const std::vector<Text>& outputs) {
+  std::vector<Attribution> result(outputs.size());
   const std::vector<uint64_t> words = HashWords(answer.view());
-  if (words.empty()) return shares;
-  const size_t size = std::min(kGramWords, words.size());
-  // Of each gram of the answer: the last output (counted from 1) that was seen to hold it.
-  absl::flat_hash_map<uint64_t, size_t> holder;
-  ForEachGram(words, size, [&](uint64_t gram) { holder.emplace(gram, 0); });
+  const size_t size = std::max<size_t>(1, std::min(kGramWords, words.size()));
+  absl::flat_hash_set<uint64_t> of_answer;
+  for (const uint64_t gram : HashGrams(words, size)) of_answer.insert(gram);
+  absl::flat_hash_map<uint64_t, uint32_t> holders;  // of each gram: outputs that hold it
+  std::vector<std::vector<uint64_t>> grams;
+  grams.reserve(outputs.size());
   size_t found = 0;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    ForEachGram(HashWords(outputs[i].view()), size, [&](uint64_t gram) {
-      const auto it = holder.find(gram);
-      if (it == holder.end() || it->second == i + 1) return;
-      if (it->second == 0) ++found;
-      it->second = i + 1;
-      shares[i] += 1;
-    });
+    grams.push_back(GramsOf(outputs[i], size));
+    for (const uint64_t gram : grams.back()) {
+      const bool is_first = ++holders[gram] == 1;
+      if (!of_answer.contains(gram)) continue;
+      found += is_first ? 1 : 0;
+      result[i].share_of_answer += 1;
+    }
   }
-  for (double& share : shares) share /= static_cast<double>(std::max<size_t>(found, 1));
-  return shares;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    result[i].share_of_answer /= static_cast<double>(std::max<size_t>(found, 1));
+    if (grams[i].empty()) continue;
+    const auto own = std::count_if(grams[i].begin(), grams[i].end(),
+                                   [&](uint64_t gram) { return holders.at(gram) == 1; });
+    result[i].novelty = static_cast<double>(own) / static_cast<double>(grams[i].size());
+  }
+  return result;
 }
 
-std::vector<std::optional<double>> SharesOfAnswer(const JobMachine& job) {
+std::vector<std::optional<Attribution>> Attribute(const JobMachine& job) {
   if (job.state() != JobState::kSucceeded) return {};
-  std::vector<std::optional<double>> by_task(job.plan().tasks.size());
+  const Plan& plan = job.plan();
+  std::vector<std::optional<Attribution>> by_task(plan.tasks.size());
   std::vector<Text> outputs;
   std::vector<uint32_t> tasks;
-  const uint32_t aggregator = job.plan().aggregator_task();
-  for (uint32_t i = 0; i < aggregator; ++i) {
-    if (job.task(i).state != TaskState::kSucceeded) continue;
+  for (uint32_t i = 0; i < plan.aggregator_task(); ++i) {
+    const bool answers = plan.stages[plan.tasks[i].stage].kind == StageKind::kPropose;
+    if (!answers || job.task(i).state != TaskState::kSucceeded) continue;
     tasks.push_back(i);
     outputs.push_back(job.task(i).result.completion.content);
   }
-  const std::vector<double> shares =
-      SharesOfAnswer(job.task(aggregator).result.completion.content, outputs);
-  for (size_t i = 0; i < tasks.size(); ++i) by_task[tasks[i]] = shares[i];
+  const std::vector<Attribution> found = Attribute(job.answer().content, outputs);
+  for (size_t i = 0; i < tasks.size(); ++i) by_task[tasks[i]] = found[i];
   return by_task;
 }
 

@@ -40,7 +40,9 @@ struct JobAccepted {
   friend bool operator==(const JobAccepted&, const JobAccepted&) = default;
 };
 struct LayerStarted {
-  uint32_t stage = 0;  // index in the plan
+  uint32_t stage = 0;                // index in the plan
+  std::vector<uint32_t> tasks{};     // those that run; told to watchers, not read when replayed
+  std::vector<std::string> notes{};  // for people: what was decided before
   friend bool operator==(const LayerStarted&, const LayerStarted&) = default;
 };
 struct TaskFinished {
@@ -101,6 +103,8 @@ struct AttemptFailed {
   bool retryable = false;
   std::optional<absl::Duration> retry_after{};
   Usage usage{};  // counted by the provider all the same
+  // Of a refusal: the call needs more than its quota ever holds, so that waiting is of no use.
+  bool beyond_quota = false;
 };
 // The running attempt `ref` is slow: a second one is to be tried beside it. Dropped as stale when
 // it is not the task's current one or has a hedge, and when the job's budget does not hold another

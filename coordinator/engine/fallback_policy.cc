@@ -27,6 +27,7 @@ FallbackRule FallbackRuleOf(ErrorCode code) {
     case ErrorCode::kCancelled:
     case ErrorCode::kInternal:
     case ErrorCode::kBudgetExceeded:
+    case ErrorCode::kNotNeeded:
       return FallbackRule::kNever;
   }
   return FallbackRule::kNever;

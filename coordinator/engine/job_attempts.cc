@@ -127,7 +127,8 @@ void JobMachine::GoOnAfter(uint32_t index, const AttemptFailed& event, Commands*
                                               .retry_after = event.retry_after,
                                               .attempts = task.failures,
                                               .refusals = task.refusals,
-                                              .worker_losses = task.worker_losses},
+                                              .worker_losses = task.worker_losses,
+                                              .beyond_quota = event.beyond_quota},
                                              RetryRandom(seed_, event.ref));
   // The scheduler holds what was refused for as long as the provider said.
   const absl::Duration earliest =
@@ -222,7 +223,7 @@ void JobMachine::Finish(uint32_t index, TaskResult result, Commands* commands) {
     EndByFatalError(*fatal_task_, commands);
   } else if (progress_.unfinished == 0) {
     Settle(commands);
-  } else {
+  } else if (!CutSuperfluous(commands)) {
     WatchQuorum();
   }
 }
@@ -263,10 +264,16 @@ Spend JobMachine::Committed() const {
 Spend JobMachine::AggregatorReserve() {
   Spend sum = budget_.Aggregator();
   const Stage& stage = plan_->stages[running_stage()];
+  if (stage.kind != StageKind::kPropose) {
+    for (const uint32_t task : OutcomeOf(*plan_, tasks_, running_stage()).answers) {
+      sum += budget_.AcceptedReference(tasks_[task].result.completion.content);
+    }
+    return sum;
+  }
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     if (tasks_[i].state == TaskState::kSucceeded) {
       sum += budget_.AcceptedReference(tasks_[i].result.completion.content);
-    } else if (!tasks_[i].finished) {
+    } else if (tasks_[i].state == TaskState::kQueued || tasks_[i].state == TaskState::kRunning) {
       sum += budget_.PossibleReference(*plan_->tasks[i].agent);
     }
   }

@@ -65,6 +65,7 @@ bool UsesNothing(ErrorCode code) {
     case ErrorCode::kCancelled:
     case ErrorCode::kInternal:
     case ErrorCode::kBudgetExceeded:
+    case ErrorCode::kNotNeeded:
       return false;
   }
   return false;
@@ -119,13 +120,14 @@ Spend JobBudget::WorstCase(const CallInput& input) {
 }
 
 Spend JobBudget::Aggregator() {
+  if (plan_.spec.moa.best_answer) return {};
   const uint32_t task = plan_.aggregator_task();
   const Agent& agent = *plan_.tasks[task].agent;
   if (aggregator_ == PromptSize{}) {
     // As if nobody had answered; the wrapping of the references is added.
-    StageInputs inputs;
+    StageInputs inputs(nullptr, nullptr);
     inputs.Start(plan_, plan_.tasks[task].stage, {});
-    aggregator_ = SizeOf(inputs.Make(plan_, task, 0), plan_.spec);
+    aggregator_ = SizeOf(inputs.Make(task, agent.model, 0), plan_.spec);
     aggregator_ += SizeOf(RenderReferencesMessage({Reference{}}).view());
     ++aggregator_.messages;
     reference_copies_ = 0;
@@ -141,6 +143,7 @@ Spend JobBudget::Aggregator() {
 }
 
 Spend JobBudget::AcceptedReference(const Text& content) const {
+  if (plan_.spec.moa.best_answer) return {};
   const std::string& model = plan_.spec.moa.aggregator.model;
   const uint64_t tokens = PromptTokens(model, SizeOf(content.view())) + kReferenceFrameTokens;
   Spend spend = Priced(model, tokens * reference_copies_, 0);
@@ -149,6 +152,7 @@ Spend JobBudget::AcceptedReference(const Text& content) const {
 }
 
 Spend JobBudget::PossibleReference(const Agent& agent) const {
+  if (plan_.spec.moa.best_answer) return {};
   const auto most =
       static_cast<uint64_t>(kReferenceMargin * static_cast<double>(CompletionTokens(agent)));
   Spend spend = Priced(plan_.spec.moa.aggregator.model,

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "coordinator/engine/fallback_policy.h"
 #include "coordinator/engine/job_wording.h"
+#include "coordinator/engine/judgement.h"
 
 namespace moa {
 namespace {
@@ -22,6 +23,7 @@ JobMachine::JobMachine(JobId id, std::shared_ptr<const Plan> plan, const Options
     : id_(std::move(id)),
       plan_(std::move(plan)),
       options_(options),
+      inputs_(options.models, options.estimator),
       budget_(*plan_, options.models, options.estimator) {
   tasks_.resize(plan_->tasks.size());
   for (uint32_t i = 0; i < tasks_.size(); ++i) {
@@ -43,9 +45,9 @@ void JobMachine::Resume(absl::Time now, Commands* commands) {
   } else if (now_ >= deadline_) {
     EndByDeadline(commands);
   } else {
-    PrepareInputs(running_stage(), answers_of_);
+    PrepareInputs(running_stage(), handed_);
     StartTasks(commands);
-    if (!ended()) WatchQuorum();
+    if (!ended() && !CutSuperfluous(commands)) WatchQuorum();
   }
   MeetLimits(commands);
 }
@@ -86,9 +88,7 @@ void JobMachine::Advance(absl::Time now, Commands* commands) {
 
 CallInput JobMachine::Input(uint32_t task) const {
   MOA_CHECK(resumed_ && !ended() && plan_->tasks[task].stage == running_stage());
-  CallInput input = inputs_.Make(*plan_, task, seed_);
-  input.model = model(task);
-  return input;
+  return inputs_.Make(task, model(task), seed_);
 }
 
 const std::string& JobMachine::model(uint32_t task) const {
@@ -194,11 +194,15 @@ bool JobMachine::On(const AttemptSucceeded& event, Commands* commands) {
   dispatched = std::min(dispatched, now_ - event.run);
   const bool calls_tools =
       index == plan_->aggregator_task() && !event.completion.tool_calls.empty();
-  if (!HasContent(event.completion) && !calls_tools) {
+  const bool has_content = HasContent(event.completion);
+  const bool is_readable =
+      has_content && IsReadable(*plan_, tasks_, index, event.completion.content.view());
+  if ((!has_content && !calls_tools) || (has_content && !is_readable)) {
     const AttemptFailed failed{
         .ref = event.ref,
         .error = {.code = ErrorCode::kMalformedResponse,
-                  .message = NoContentMessage(event.completion.finish_reason)},
+                  .message = has_content ? UnreadableMessage(*this, index, event.completion)
+                                         : NoContentMessage(event.completion.finish_reason)},
         .usage = event.completion.usage};
     if (DropFailed(task, failed)) GoOnAfter(index, failed, commands);
     return true;
@@ -255,11 +259,10 @@ bool JobMachine::On(const ModelClosed& event, Commands* commands) {
       NextModel(*plan_->tasks[ref.task].agent, task.model, false, options_.models);
   if (!next.has_value()) return true;
   if (budget_.limited()) {
-    CallInput input = Input(ref.task);
-    input.model = ModelAt(*plan_->tasks[ref.task].agent, *next);
     Spend total = Committed();
     total -= task.reserved;
-    total += budget_.WorstCase(input);
+    total += budget_.WorstCase(
+        inputs_.Make(ref.task, ModelAt(*plan_->tasks[ref.task].agent, *next), seed_));
     if (running_stage() != aggregator_stage()) total += AggregatorReserve();
     if (!budget_.Fits(total)) return true;
   }

@@ -15,6 +15,7 @@
 #include "coordinator/engine/events.h"
 #include "coordinator/engine/job_budget.h"
 #include "coordinator/engine/job_task.h"
+#include "coordinator/engine/outcome.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/prompt.h"
 #include "coordinator/engine/retry_policy.h"
@@ -64,7 +65,7 @@ class JobMachine {
   void Advance(absl::Time now, Commands* commands);
 
   // What the attempts of `task` are to send. REQUIRES: the job was resumed and has not ended,
-  // and the task's stage is the running one.
+  // and the task's stage is the running one and was to run it.
   CallInput Input(uint32_t task) const;
 
   const JobId& id() const { return id_; }
@@ -78,10 +79,19 @@ class JobMachine {
   absl::Time ended_at() const { return ended_at_; }
   uint64_t seed() const { return seed_; }
   uint64_t last_sequence() const { return last_sequence_; }
-  // Stages started or passed over so far; the running one is the last of them. When no agent of one
-  // answered, and when the time or the budget holds no more of them, all before the aggregator's
-  // are passed over: their tasks stay SKIPPED.
+  // Stages started or passed over so far; the running one is the last of them. Rounds that are not
+  // needed are passed over, and all stages before the aggregator's when no agent of one answered, when
+  // the time or the budget holds no more of them, and when a layer ends the job early. Tasks that do
+  // not run stay SKIPPED.
   uint32_t stages_started() const { return stages_started_; }
+  bool was_started(uint32_t stage) const { return notes_.count(stage) > 0; }
+  // What was decided before the stage began. REQUIRES: was_started(stage).
+  const std::vector<std::string>& notes(uint32_t stage) const { return notes_.at(stage); }
+  const std::vector<Task>& tasks() const { return tasks_; }
+  // What the blocks before the running stage's handed on to it.
+  const Outcome& handed_on() const { return handed_; }
+  // The answer of a job that has succeeded: the aggregator's, or the one that stands for it.
+  const Completion& answer() const;
   const Task& task(uint32_t index) const { return tasks_[index]; }
   // Whether the attempt is one of those that are to run now. After AttemptDispatched: whether the
   // call is still to be made; time may have passed meanwhile and have ended the job or the stage.
@@ -129,20 +139,29 @@ class JobMachine {
   void Settle(Commands* commands);
   void StartStage(uint32_t stage, Commands* commands);
   void StartTasks(Commands* commands);
+  void StandIn(Commands* commands);
   std::string WhyLeftOut(uint32_t stage);
-  void PrepareInputs(uint32_t stage, std::optional<uint32_t> answers_of);
+  std::string WhatIsUnmet(uint32_t next) const;
+  Outcome HandedOnTo(uint32_t stage) const;
+  std::vector<std::string> NotesFor(uint32_t stage, const Outcome& handed) const;
+  void PrepareInputs(uint32_t stage, const Outcome& handed);
+
+  // Limits of a stage (job_limits.cc).
   const Quorum* RunningQuorum() const;
   void WatchQuorum();
   absl::Time CutAt() const;
   void CutStragglers(Commands* commands);
+  void CancelOpenTasks(ErrorCode code, const std::string& reason, Commands* commands);
+  bool CutSuperfluous(Commands* commands);
   void MeetLimits(Commands* commands);
+
   void EndByAggregator(Commands* commands);
   void EndByDeadline(Commands* commands);
   void EndByFatalError(uint32_t task, Commands* commands);
   void End(JobState state, Error error, Commands* commands);
 
   uint32_t running_stage() const { return stages_started_ - 1; }
-  uint32_t aggregator_stage() const { return static_cast<uint32_t>(plan_->stages.size()) - 1; }
+  uint32_t aggregator_stage() const { return plan_->aggregator_stage(); }
   double Cost(absl::string_view model, const Usage& usage) const;
   // The fold of the records, the same for live and replayed ones (job_records.cc).
   void Append(Happening what, Commands* commands);
@@ -168,8 +187,9 @@ class JobMachine {
   uint64_t seed_ = 0;
   uint64_t last_sequence_ = 0;
   uint32_t stages_started_ = 0;
-  std::optional<uint32_t> answers_of_;  // the stage whose answers the running one gets
-  StageProgress progress_;              // of the running stage
+  std::map<uint32_t, std::vector<std::string>> notes_;  // of each stage that was started
+  Outcome handed_;          // what the running stage's block gets from the ones before
+  StageProgress progress_;  // of the running stage
   absl::Duration critical_path_;
   JobUsage finished_usage_;  // of finished tasks
 

@@ -47,10 +47,12 @@ absl::Status JobMachine::CheckFits(const Record& record) const {
   }
   if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
     const bool next = started->stage == stages_started_;
+    const bool rounds_over =
+        stages_started_ > 0 && started->stage == plan_->NextBlock(running_stage());
     const bool passed_over =
         started->stage == aggregator_stage() && stages_started_ <= aggregator_stage();
     if (started->stage > aggregator_stage() || progress_.unfinished > 0 ||
-        (!next && !passed_over)) {
+        (!next && !rounds_over && !passed_over)) {
       return DoesNotFit(id_, record, absl::StrCat("stage ", started->stage, " is not the next"));
     }
   }
@@ -60,7 +62,9 @@ absl::Status JobMachine::CheckFits(const Record& record) const {
         plan_->tasks[task].stage != running_stage()) {
       return DoesNotFit(id_, record, absl::StrCat("task ", task, " is not in the running stage"));
     }
-    if (tasks_[task].finished || !IsFinal(finished->result.state)) {
+    const TaskState now = tasks_[task].state;
+    const bool open = now == TaskState::kQueued || now == TaskState::kRunning;
+    if (!open || tasks_[task].finished || !IsFinal(finished->result.state)) {
       return DoesNotFit(id_, record, absl::StrCat("task ", task, " cannot finish (again)"));
     }
   }
@@ -86,11 +90,12 @@ void JobMachine::Fold(const Record& record) {
     accepted_at_ = record.time;
     deadline_ = accepted_at_ + plan_->deadline;
   } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
-    if (stages_started_ > 0) answers_of_ = running_stage();
+    handed_ = HandedOnTo(started->stage);
+    const std::vector<uint32_t> run = TasksToRun(*plan_, tasks_, started->stage, handed_);
     stages_started_ = started->stage + 1;
-    const Stage& stage = plan_->stages[started->stage];
-    progress_ = {.unfinished = stage.task_count};
-    for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
+    notes_[started->stage] = started->notes;
+    progress_ = {.unfinished = static_cast<uint32_t>(run.size())};
+    for (const uint32_t i : run) {
       tasks_[i].state = TaskState::kQueued;
       tasks_[i].ready_at = record.time;
     }
@@ -125,6 +130,7 @@ void JobMachine::FoldTask(const TaskResult& result) {
           ? *result.cost_usd
           : Cost(result.model, result.wasted) + Cost(result.model, result.completion.usage);
   if (result.state != TaskState::kSucceeded) {
+    if (result.error.code == ErrorCode::kNotNeeded) return;
     ++progress_.lost;
     const bool fatal = result.state == TaskState::kFailed && IsFatalToJob(result.error.code);
     if (fatal && !fatal_task_.has_value()) fatal_task_ = result.task;
@@ -148,7 +154,7 @@ void JobMachine::FoldEnd(const JobEnded& ended) {
   const Stage& stage = plan_->stages[running_stage()];
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     Task& task = tasks_[i];
-    if (task.finished) continue;
+    if (task.state != TaskState::kQueued && task.state != TaskState::kRunning) continue;
     task.result.model = model(i);
     task.state = TaskState::kCancelled;
     task.current = AttemptRef();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/engine/judgement.h"
 
 namespace moa {
 namespace {
@@ -60,18 +61,28 @@ std::string Presentable(std::string message) {
 std::string StageName(const Plan& plan, uint32_t stage) {
   if (stage + 1 == plan.stages.size()) return "the aggregator";
   const Stage& planned = plan.stages[stage];
-  return absl::StrCat("layer ", planned.layer, ", round ", planned.round);
+  const absl::string_view who = planned.kind == StageKind::kCritique ? ", critics"
+                                : planned.kind == StageKind::kRoute  ? ", router"
+                                                                     : "";
+  return absl::StrCat("layer ", planned.layer, ", round ", planned.round, who);
 }
 
 std::string TaskName(const JobMachine& job, uint32_t task) {
   const PlannedTask& planned = job.plan().tasks[task];
   const Agent& agent = *planned.agent;
+  if (planned.judges) {
+    const PlannedTask& answer = job.plan().tasks[*planned.judges];
+    return absl::StrCat(
+        agent.name, " (", job.model(task), ") on ", answer.agent->name,
+        answer.agent->samples > 1 ? absl::StrCat(", sample ", answer.sample + 1) : "");
+  }
   if (agent.samples <= 1) return absl::StrCat(agent.name, " (", job.model(task), ")");
   return absl::StrCat(agent.name, ", sample ", planned.sample + 1, " of ", agent.samples, " (",
                       job.model(task), ")");
 }
 
-std::string DegradedReason(const JobMachine& job, const std::string& left_out) {
+std::string DegradedReason(const JobMachine& job, const std::string& left_out,
+                           const std::string& unmet) {
   const Plan& plan = job.plan();
   if (job.stages_started() == 0) {
     return Presentable(absl::StrCat("all layers were left out: ", left_out));
@@ -87,6 +98,7 @@ std::string DegradedReason(const JobMachine& job, const std::string& left_out) {
       answered.Add(TaskName(job, i));
       continue;
     }
+    if (!task.finished || task.result.error.code == ErrorCode::kNotNeeded) continue;
     ++lost_count;
     const std::string reason = ShortReason(task.result);
     const auto same = std::find_if(lost.begin(), lost.end(),
@@ -99,19 +111,67 @@ std::string DegradedReason(const JobMachine& job, const std::string& left_out) {
   NameList losses;
   for (auto& [reason, names] : lost) losses.Add(absl::StrCat(names.Take(), ": ", reason));
   std::string text = absl::StrCat(StageName(plan, index), ": ");
-  if (answered.count == 0) {
+  const bool proposes = stage.kind == StageKind::kPropose;
+  if (answered.count == 0 && proposes && stage.attempt == 1) {
     absl::StrAppend(&text, "no agent answered, so the aggregator answers alone: ", losses.Take());
     return Presentable(std::move(text));
   }
   if (lost_count > 0) {
-    absl::StrAppend(&text, lost_count, " of ", stage.task_count, " answers lost: ", losses.Take(),
-                    "; answered: ", answered.Take());
+    absl::StrAppend(&text, lost_count, " of ", lost_count + answered.count,
+                    proposes ? " answers" : " replies", " lost: ", losses.Take());
+    if (answered.count > 0) absl::StrAppend(&text, "; answered: ", answered.Take());
   }
+  if (!unmet.empty()) absl::StrAppend(&text, lost_count > 0 ? "; " : "", unmet);
   if (!left_out.empty()) {
-    absl::StrAppend(&text, lost_count > 0 ? "; " : "",
+    absl::StrAppend(&text, lost_count > 0 || !unmet.empty() ? "; " : "",
                     "the layers after it were left out: ", left_out);
   }
   return Presentable(std::move(text));
+}
+
+std::string StandInReason(const JobMachine& job) {
+  const TaskResult& result = job.task(job.plan().aggregator_task()).result;
+  return Presentable(absl::StrCat("the aggregator failed after ", result.attempts,
+                                  result.attempts == 1 ? " attempt" : " attempts", " (",
+                                  ShortError(result.error), "); the answer of ",
+                                  TaskName(job, *job.handed_on().best), " stands in for it"));
+}
+
+std::string DecisionNote(const JobMachine& job, uint32_t index, const Outcome& handed) {
+  const Plan& plan = job.plan();
+  const Stage& stage = plan.stages[index];
+  NameList names{.between = ", "};
+  const std::optional<uint32_t> route =
+      stage.kind == StageKind::kPropose ? RouteStage(plan, stage.layer) : std::nullopt;
+  if (route && stage.round == 1) {
+    bool fell_back = false;
+    for (const uint32_t pick : PicksOf(plan, job.tasks(), *route, &fell_back)) {
+      names.Add(plan.LayerOf(stage).agents[pick].name);
+    }
+    return absl::StrCat(
+        fell_back ? "the router picked nobody: the first run: " : "the router picked ",
+        names.Take());
+  }
+  if (job.stages_started() == 0 || handed.answers.empty()) return "";
+  const Stage& before = plan.stages[job.stages_started() - 1];
+  if (before.block == stage.block || before.kind == StageKind::kAggregate) return "";
+  const Layer& layer = plan.LayerOf(before);
+  if (!layer.critique && !layer.vote && !layer.enough && !handed.is_answer) return "";
+  for (const uint32_t task : handed.answers) names.Add(TaskName(job, task));
+  return absl::StrCat(handed.is_answer ? "the agents agree, which ends the job: "
+                      : handed.is_done ? "critics said that no further layer is needed; handed on: "
+                                       : "handed on: ",
+                      names.Take());
+}
+
+std::string UnreadableMessage(const JobMachine& job, uint32_t task, const Completion& completion) {
+  constexpr size_t kExcerptMax = 160;
+  const bool route = job.plan().stages[job.plan().tasks[task].stage].kind == StageKind::kRoute;
+  const absl::string_view excerpt = Utf8Prefix(completion.content.view(), kExcerptMax);
+  return Presentable(absl::StrCat(
+      route ? "no choice of agents" : "no verdict", " can be read from the reply (finish_reason ",
+      completion.finish_reason.empty() ? "absent" : completion.finish_reason, "): ", excerpt,
+      excerpt.size() < completion.content.size() ? "…" : ""));
 }
 
 std::string DeadlineMessage(const JobMachine& job) {

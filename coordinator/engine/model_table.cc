@@ -137,6 +137,9 @@ void ReplaceAliases(const ModelTable& models, MoaSpec* moa) {
   };
   for (Layer& layer : moa->layers) {
     for (Agent& agent : layer.agents) replace(agent);
+    if (layer.route) replace(layer.route->router);
+    if (!layer.critique) continue;
+    for (Agent& critic : layer.critique->critics) replace(critic);
   }
   replace(moa->aggregator);
 }

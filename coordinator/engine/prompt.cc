@@ -20,9 +20,10 @@ constexpr absl::string_view kAfterReferences =
     "the "
     "reader has not seen them. Keep to the language and the format that the request asks for.";
 
-void AppendReferences(const std::vector<Reference>& references, std::string* out) {
+void AppendReferences(const std::vector<Reference>& references, uint32_t first_number,
+                      std::string* out) {
   for (size_t i = 0; i < references.size(); ++i) {
-    absl::StrAppend(out, i == 0 ? "" : "\n\n", "[Answer ", i + 1, "]\n",
+    absl::StrAppend(out, i == 0 ? "" : "\n\n", "[Answer ", i + first_number, "]\n",
                     references[i].content.view());
   }
 }
@@ -35,41 +36,48 @@ size_t ReferencesSize(const std::vector<Reference>& references) {
 
 }  // namespace
 
-Text RenderReferencesMessage(const std::vector<Reference>& references) {
+Text RenderReferencesMessage(const std::vector<Reference>& references,
+                             const ReferenceRules& rules) {
   if (references.empty()) return Text();
+  if (!rules.wrapper.empty()) return RenderReferenceList(references, rules);
   std::string out;
   out.reserve(kBeforeReferences.size() + ReferencesSize(references) + kAfterReferences.size());
   absl::StrAppend(&out, kBeforeReferences);
-  AppendReferences(references, &out);
+  AppendReferences(references, rules.first_number, &out);
   absl::StrAppend(&out, kAfterReferences);
   return Text(std::move(out));
 }
 
-Text RenderReferenceList(const std::vector<Reference>& references) {
+Text RenderReferenceList(const std::vector<Reference>& references, const ReferenceRules& rules) {
+  if (references.empty()) return Text();
   std::string out;
   out.reserve(ReferencesSize(references));
-  AppendReferences(references, &out);
-  return Text(std::move(out));
+  AppendReferences(references, rules.first_number, &out);
+  Text list(std::move(out));
+  return rules.wrapper.empty() ? list : ReplaceToken(rules.wrapper, kResponsesToken, list);
 }
 
 bool AsksForReferences(const Text& system_prompt) {
   return system_prompt.view().find(kHelperResponseToken) != absl::string_view::npos;
 }
 
-// One pass over the prompt only: a token inside a reference is text like any other.
-Text SubstituteReferences(const Text& system_prompt, const Text& list) {
-  absl::string_view rest = system_prompt.view();
-  size_t at = rest.find(kHelperResponseToken);
-  if (at == absl::string_view::npos) return system_prompt;
+Text ReplaceToken(const Text& text, absl::string_view token, const Text& list) {
+  absl::string_view rest = text.view();
+  size_t at = rest.find(token);
+  if (at == absl::string_view::npos) return text;
   std::string out;
   out.reserve(rest.size() + list.size());
   while (at != absl::string_view::npos) {
     absl::StrAppend(&out, rest.substr(0, at), list.view());
-    rest.remove_prefix(at + kHelperResponseToken.size());
-    at = rest.find(kHelperResponseToken);
+    rest.remove_prefix(at + token.size());
+    at = rest.find(token);
   }
   absl::StrAppend(&out, rest);
   return Text(std::move(out));
+}
+
+Text SubstituteReferences(const Text& system_prompt, const Text& list) {
+  return ReplaceToken(system_prompt, kHelperResponseToken, list);
 }
 
 }  // namespace moa

@@ -29,12 +29,17 @@ bool IsFatalToJob(ErrorCode code) {
   return code == ErrorCode::kUnauthorized || code == ErrorCode::kPaymentRequired;
 }
 
+bool IsPassing(ErrorCode code) {
+  return code >= ErrorCode::kQuotaExceeded && code <= ErrorCode::kWorkerLost;
+}
+
 RetryDecision DecideRetry(const RetryPolicy& policy, const FailedAttempt& failed, uint64_t random) {
   if (IsFatalToJob(failed.code)) return {};
   if (failed.code == ErrorCode::kWorkerLost) {
     return {.retry = failed.worker_losses <= policy.worker_losses_max, .delay = {}};
   }
   if (IsRefusal(failed.code)) {
+    if (failed.beyond_quota) return {};
     return {.retry = failed.refusals <= policy.refusals_max, .delay = {}};
   }
   if (!failed.retryable || failed.attempts >= policy.attempts_max) return {};

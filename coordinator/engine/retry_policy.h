@@ -41,6 +41,7 @@ struct FailedAttempt {
   uint32_t attempts = 0;       // made so far that are neither of the next two, this one included
   uint32_t refusals = 0;       // refused so far, this one included
   uint32_t worker_losses = 0;  // lost with their workers so far, this one included
+  bool beyond_quota = false;   // refused, and will be for ever
 };
 
 // True for errors that say that the provider refused before doing any work.
@@ -48,6 +49,8 @@ bool IsRefusal(ErrorCode code);
 // True for errors that every other call of the job would meet too (a wrong key, an unpaid account):
 // the job ends at once instead of trying its other agents.
 bool IsFatalToJob(ErrorCode code);
+// The provider, the network or a worker failed; the call itself was in order.
+bool IsPassing(ErrorCode code);
 
 // `random` is uniform over all 64-bit values. A lost worker (kWorkerLost) is retried at once. So is
 // a refusal, even if the provider said not to (`retryable` false): its clients give up there, and a

@@ -3,13 +3,29 @@
 namespace moa {
 namespace {
 
-// After `layers` of the plan's layer-rounds have used up their parts.
-absl::Duration PartsOver(const Plan& plan, size_t layers) {
-  const size_t all = plan.stages.size() - 1;
-  const double weights = kLayerTimeWeight * static_cast<double>(all) + kAggregatorTimeWeight;
-  return absl::Trunc(
-      *plan.spec.deadline * (kLayerTimeWeight * static_cast<double>(layers) / weights),
-      absl::Microseconds(1));
+double WeightOf(const Plan& plan, const Stage& stage) {
+  switch (stage.kind) {
+    case StageKind::kPropose:
+      return kLayerTimeWeight;
+    case StageKind::kCritique:
+    case StageKind::kRoute:
+      return kJudgeTimeWeight;
+    case StageKind::kAggregate:
+      return plan.spec.moa.best_answer ? kBestAnswerTimeWeight : kAggregatorTimeWeight;
+  }
+  return kLayerTimeWeight;
+}
+
+// After the first `stages` of the plan's stages have used up their parts.
+absl::Duration PartsOver(const Plan& plan, size_t stages) {
+  double over = 0;
+  double all = 0;
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    const double weight = WeightOf(plan, plan.stages[i]);
+    all += weight;
+    if (i < stages) over += weight;
+  }
+  return absl::Trunc(*plan.spec.deadline * (over / all), absl::Microseconds(1));
 }
 
 }  // namespace

@@ -13,7 +13,10 @@ namespace moa {
 
 // Parts of the deadline. The aggregator reads all answers and writes the longest reply.
 inline constexpr double kLayerTimeWeight = 1.0;
+inline constexpr double kJudgeTimeWeight = 0.5;  // critics and routers, who write little
 inline constexpr double kAggregatorTimeWeight = 1.5;
+// Where the best answer is the job's there is no call to make, but a moment is needed to say so.
+inline constexpr double kBestAnswerTimeWeight = 0.05;
 
 // How long after the job's acceptance stage `stage` is to be over. Time that a stage does not use
 // is the next ones'. InfiniteDuration for the aggregator, which the job's own deadline bounds, and

@@ -52,6 +52,8 @@ absl::string_view ErrorCodeName(ErrorCode code) {
       return "INTERNAL";
     case ErrorCode::kBudgetExceeded:
       return "BUDGET_EXCEEDED";
+    case ErrorCode::kNotNeeded:
+      return "NOT_NEEDED";
   }
   return "UNSPECIFIED";
 }

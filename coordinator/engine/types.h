@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "common/base/strong_id.h"
 #include "common/base/text.h"
+#include "coordinator/engine/moa_spec.h"
 
 namespace moa {
 
@@ -50,42 +51,6 @@ struct ToolChoice {
   friend bool operator==(const ToolChoice&, const ToolChoice&) = default;
 };
 
-struct Agent {
-  std::string name{};
-  std::string model{};
-  Text system_prompt{};
-  uint32_t samples = 0;
-  std::optional<double> temperature{};
-  std::optional<double> top_p{};
-  std::optional<uint32_t> max_completion_tokens{};
-  std::optional<uint64_t> seed{};
-  std::vector<Text> stop{};
-  std::string reasoning_effort{};
-  std::optional<double> frequency_penalty{};
-  std::optional<double> presence_penalty{};
-  std::vector<std::string> fallback_models{};
-  friend bool operator==(const Agent&, const Agent&) = default;
-};
-
-struct Quorum {
-  uint32_t min = 0;
-  absl::Duration grace{};
-  friend bool operator==(const Quorum&, const Quorum&) = default;
-};
-
-struct Layer {
-  std::vector<Agent> agents{};
-  uint32_t cycles = 0;
-  std::optional<Quorum> quorum{};
-  friend bool operator==(const Layer&, const Layer&) = default;
-};
-
-struct MoaSpec {
-  std::vector<Layer> layers{};
-  Agent aggregator{};
-  friend bool operator==(const MoaSpec&, const MoaSpec&) = default;
-};
-
 struct Budget {
   std::optional<uint64_t> max_total_tokens{};
   std::optional<uint32_t> max_upstream_calls{};
@@ -105,6 +70,7 @@ struct JobSpec {
   std::optional<absl::Duration> deadline{};
   std::optional<uint64_t> seed{};
   Budget budget{};
+  std::string follows{};  // the job whose conversation begins `messages`
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 
@@ -162,6 +128,7 @@ enum class ErrorCode {
   kCancelled,
   kInternal,
   kBudgetExceeded,
+  kNotNeeded,
 };
 // As in the proto without its prefix: "QUOTA_EXCEEDED".
 absl::string_view ErrorCodeName(ErrorCode code);

@@ -27,8 +27,11 @@ std::string ModelWithoutPrice(const MoaSpec& moa, const ModelTable& models) {
   };
   for (const Layer& layer : moa.layers) {
     for (const Agent& agent : layer.agents) ForEachModel(agent, look);
+    if (layer.route) ForEachModel(layer.route->router, look);
+    if (!layer.critique) continue;
+    for (const Agent& critic : layer.critique->critics) ForEachModel(critic, look);
   }
-  ForEachModel(moa.aggregator, look);
+  if (!moa.best_answer) ForEachModel(moa.aggregator, look);
   return found;
 }
 
@@ -37,10 +40,12 @@ std::string ModelWithoutPrice(const MoaSpec& moa, const ModelTable& models) {
 void ValidateBudget(const JobSpec& spec, const ModelTable& models, Violations* violations) {
   const Budget& budget = spec.budget;
   const Agent& aggregator = spec.moa.aggregator;
-  const uint64_t completion = aggregator.max_completion_tokens.value_or(kCompletionTokensDefault);
+  const bool calls = !spec.moa.best_answer;
+  const uint64_t completion =
+      calls ? aggregator.max_completion_tokens.value_or(kCompletionTokensDefault) : 0;
   if (budget.max_total_tokens == 0) {
     violations->Add("budget.max_total_tokens", "is 0; must be at least 1");
-  } else if (budget.max_total_tokens && *budget.max_total_tokens <= completion) {
+  } else if (calls && budget.max_total_tokens && *budget.max_total_tokens <= completion) {
     violations->Add(
         "budget.max_total_tokens",
         absl::StrCat("is ", *budget.max_total_tokens, "; the aggregator's call alone may ",
@@ -63,6 +68,7 @@ void ValidateBudget(const JobSpec& spec, const ModelTable& models, Violations* v
                                  " has no price; configure one, or limit max_total_tokens"));
     return;
   }
+  if (!calls) return;
   double cheapest = kCostUsdMax;
   ForEachModel(aggregator, [&](const std::string& model) {
     cheapest = std::min(cheapest, models.CostUsd(model, {.completion_tokens = completion}));

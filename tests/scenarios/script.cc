@@ -64,7 +64,7 @@ absl::Duration Time(const std::string& word) {
 }
 
 absl::StatusOr<ErrorCode> Code(absl::string_view name) {
-  for (int i = 0; i <= static_cast<int>(ErrorCode::kBudgetExceeded); ++i) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::kNotNeeded); ++i) {
     if (ErrorCodeName(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
   }
   return absl::InvalidArgumentError(absl::StrCat("no error code ", name));
@@ -109,7 +109,9 @@ std::string Spelled(const Record& record) {
     return absl::StrCat("accepted seed=", accepted->seed);
   }
   if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
-    return absl::StrCat("stage ", started->stage, " started");
+    std::string text = absl::StrCat("stage ", started->stage, " started");
+    for (const std::string& note : started->notes) absl::StrAppend(&text, " (", note, ")");
+    return text;
   }
   if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
     return absl::StrCat("degraded ", Quote(degraded->reason));
@@ -143,8 +145,8 @@ std::string Spelled(const Record& record) {
 
 }  // namespace
 
-absl::StatusOr<std::string> Script::Play(absl::string_view scenario) {
-  Script script;
+absl::StatusOr<std::string> Script::Play(absl::string_view scenario, const Presets& presets) {
+  Script script(presets);
   size_t number = 0;
   if (absl::EndsWith(scenario, "\n")) scenario.remove_suffix(1);
   for (const absl::string_view line : absl::StrSplit(scenario, '\n')) {
@@ -197,8 +199,13 @@ absl::Status Script::Describe(const Words& words) {
     spec_.moa.aggregator = AgentOf(words, "");
   } else if (verb == "tool") {
     spec_.tools.push_back({.name = name});
+  } else if (verb == "preset") {
+    const auto preset = presets_.find(name);
+    if (preset == presets_.end()) return absl::InvalidArgumentError("no preset " + name);
+    spec_.moa = preset->second;
   } else if (verb == "start") {
-    if (spec_.moa.aggregator.model.empty()) spec_.moa.aggregator = AgentOf({}, "");
+    if (spec_.moa.aggregator.model.empty() && !spec_.moa.best_answer)
+      spec_.moa.aggregator = AgentOf({}, "");
     std::string mistakes;
     for (const Violation& mistake : Validate(spec_, ModelTable::Shipped(), {})) {
       absl::StrAppend(&mistakes, " ", mistake.field, " ", mistake.description, ";");
@@ -219,6 +226,8 @@ absl::Status Script::Happen(const Words& words) {
                           task < job_->machine().plan().tasks.size();
   if (verb == "dispatch" && first == "all") {
     job_->DispatchAll();
+  } else if (verb == "answer" && first == "all" && words.size() > 2) {
+    job_->FinishStage(words[2]);
   } else if (verb == "wait") {
     job_->Wait(Time(first));
   } else if (verb == "cancel") {
@@ -239,6 +248,15 @@ absl::Status Script::Happen(const Words& words) {
     for (size_t i = 1; i < words.size(); ++i) job_->Dispatch(Number(words[i]));
   } else if (verb == "succeed" && words.size() > 2) {
     return Succeed(words);
+  } else if (verb == "answer" && words.size() > 2) {
+    job_->Dispatch(task);
+    return Succeed(words);
+  } else if (verb == "judge" && words.size() > 4) {
+    job_->Dispatch(task);
+    const bool accept = words[2] == "accept";
+    return Succeed({verb, first,
+                    absl::StrCat(R"({"accept":)", accept ? "true" : "false", R"(,"score":)",
+                                 words[3], R"(,"feedback":")", words[4], R"("})")});
   } else if (verb == "fail" && words.size() > 2) {
     return Fail(words);
   } else if (verb == "adopt") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,8 +20,11 @@ namespace moa {
 //   layer [cycles=N] [quorum=N] [grace=500ms]                          budget [tokens=N] [calls=N]
 //   agent NAME [model=M] [fallback=M] [samples=N] [seed=N] [max=N] [system=TEXT]
 //   aggregator [model=M] [fallback=M] [max=N] [system=TEXT]            tool NAME
+//   preset NAME (instead of layers and aggregator)
 // What happens, after it (TASK is an index in the plan; attempt=N names another than its current):
 //   dispatch TASK… | all            dispatch TASK attempt=N
+//   answer TASK | all TEXT (dispatches them; all: the text and the task's number)
+//   judge TASK accept|reject SCORE WORDS (dispatches a critic and lets it say so)
 //   succeed TASK TEXT [run=100ms] [finish=stop] [call=TOOL] [attempt=N]
 //   fail TASK CODE [retryable] [after=2s] [tokens=N] [attempt=N]
 //   hedge TASK                      closed TASK 5s (the queued call's model, for so long)
@@ -32,11 +36,14 @@ namespace moa {
 class Script {
  public:
   // The scenario again, with the outcome of each statement as it is now. INVALID_ARGUMENT names the
-  // line that is no statement.
-  static absl::StatusOr<std::string> Play(absl::string_view scenario);
+  // line that is no statement. `presets` are those that it can name.
+  using Presets = std::map<std::string, MoaSpec>;
+  static absl::StatusOr<std::string> Play(absl::string_view scenario, const Presets& presets = {});
 
  private:
   using Words = std::vector<std::string>;
+
+  explicit Script(const Presets& presets) : presets_(presets) {}
 
   absl::Status Run(const Words& words);
   absl::Status Describe(const Words& words);
@@ -49,6 +56,7 @@ class Script {
   void ShowState();
   void Say(std::string line);
 
+  const Presets& presets_;
   JobSpec spec_;
   std::unique_ptr<JobDriver> job_;
   size_t shown_ = 0;  // records shown so far

@@ -16,6 +16,11 @@ std::string At(const JobId& id, uint64_t sequence) {
   return absl::StrCat("job ", id.value(), ", record ", sequence);
 }
 
+// The last task of a job whose best answer, or the one that agents agreed on, is the job's.
+bool IsStandIn(const JobSpec& spec, const TaskResult& result) {
+  return HasFlows(spec) && result.attempts == 0 && result.task + 1 == Unroll(spec).size();
+}
+
 }  // namespace
 
 uint64_t NonceOf(const Completion& completion) {
@@ -72,6 +77,7 @@ void Auditor::CheckResult(const JobId& id, const DiskJob& job, const TaskResult&
   if (result.state == TaskState::kCancelled || result.state == TaskState::kSkipped) {
     return CheckLeftOut(id, job, result);
   }
+  if (IsStandIn(job.spec, result)) return CheckStandIn(where, job, result);
   Require(result.attempts > 0, "a task that finished was tried", where);
   if (result.state != TaskState::kSucceeded) return;
   const uint64_t nonce = NonceOf(result.completion);
@@ -86,10 +92,24 @@ void Auditor::CheckResult(const JobId& id, const DiskJob& job, const TaskResult&
   Require(durable_results_.emplace(nonce, id).second, "no result is taken twice", where);
 }
 
+// The answer of another task, unchanged, and nobody was asked for it.
+void Auditor::CheckStandIn(const std::string& where, const DiskJob& job, const TaskResult& result) {
+  if (result.state != TaskState::kSucceeded) return;
+  const bool is_there =
+      std::any_of(job.records.begin(), job.records.end(), [&](const Record& record) {
+        const auto* finished = std::get_if<TaskFinished>(&record.what);
+        return finished != nullptr && finished->result.task != result.task &&
+               finished->result.state == TaskState::kSucceeded &&
+               finished->result.completion.content == result.completion.content;
+      });
+  Require(is_there, "an answer that stands in is one on record", where);
+}
+
 // A job may go on without a task only for a reason that its owner gave.
 void Auditor::CheckLeftOut(const JobId& id, const DiskJob& job, const TaskResult& result) {
   const std::string where = absl::StrCat("job ", id.value(), ", task ", result.task);
   Require(!result.error.message.empty(), "what is left out says why", where);
+  if (HasFlows(job.spec) && result.error.code == ErrorCode::kNotNeeded) return;
   if (result.state == TaskState::kSkipped) {
     return Require(job.spec.budget != Budget{} && result.attempts == 0,
                    "only a budget leaves a task out", where);
@@ -103,14 +123,11 @@ void Auditor::CheckLeftOut(const JobId& id, const DiskJob& job, const TaskResult
     answers += finished != nullptr && finished->result.state == TaskState::kSucceeded &&
                tasks[finished->result.task].stage == stage;
   }
-  uint32_t layer = 0;
-  for (uint32_t rounds = job.spec.moa.layers[0].cycles; rounds <= stage;) {
-    rounds += job.spec.moa.layers[++layer].cycles;
-  }
-  const std::optional<Quorum>& quorum = job.spec.moa.layers[layer].quorum;
+  const std::optional<Quorum>& quorum = job.spec.moa.layers[tasks[result.task].layer].quorum;
   const bool enough = quorum.has_value() && answers >= quorum->min;
-  bool late = false;
-  if (job.spec.deadline.has_value()) {
+  // How long stages may take depends on what they do.
+  bool late = HasFlows(job.spec) && job.spec.deadline.has_value();
+  if (!late && job.spec.deadline.has_value()) {
     const double parts = answers > 0 ? stage + 1 : stages;
     const absl::Duration share = *job.spec.deadline * (parts / (stages + 1.5));
     late = job.records.back().time >= job.records.front().time + share - absl::Milliseconds(1);
@@ -120,6 +137,8 @@ void Auditor::CheckLeftOut(const JobId& id, const DiskJob& job, const TaskResult
 
 // A job that lost answers and went on has said so.
 void Auditor::CheckDegraded(const JobId& id, const DiskJob& job) {
+  // Whose loss matters there is for critics and votes to say.
+  if (HasFlows(job.spec)) return;
   const std::vector<AuditedTask> tasks = Unroll(job.spec);
   std::set<uint32_t> lossy;
   std::set<uint32_t> said;
@@ -146,10 +165,17 @@ void Auditor::CheckEnd(const JobId& id, const DiskJob& job, const JobEnded& end)
   const std::vector<AuditedTask> tasks = Unroll(job.spec);
   const auto aggregator = static_cast<uint32_t>(tasks.size()) - 1;
   bool answered = false;
+  bool any_answer = false;
+  bool stood_in = false;  // an agent's answer took the aggregator's place, and the job says so
   for (const Record& record : job.records) {
+    if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
+      stood_in = degraded->stage == tasks[aggregator].stage;
+    }
     const auto* finished = std::get_if<TaskFinished>(&record.what);
     if (finished == nullptr || finished->result.state != TaskState::kSucceeded) continue;
     answered = answered || finished->result.task == aggregator;
+    any_answer = true;
+    if (IsStandIn(job.spec, finished->result)) continue;
     const auto answer = answers_.find(NonceOf(finished->result.completion));
     if (answer == answers_.end()) continue;  // reported when it was stored
     const std::string wrong =
@@ -157,8 +183,11 @@ void Auditor::CheckEnd(const JobId& id, const DiskJob& job, const JobEnded& end)
     Require(wrong.empty(), "prompts hold exactly the accepted answers of the stage before",
             absl::StrCat("job ", id.value(), ", task ", finished->result.task, ": ", wrong));
   }
-  Require((end.state == JobState::kSucceeded) == answered,
-          "a job succeeds when its aggregator does", absl::StrCat("job ", id.value()));
+  // With flows, an answer may be the job's by their rules.
+  const bool flows = HasFlows(job.spec) && end.state == JobState::kSucceeded && any_answer;
+  Require((end.state == JobState::kSucceeded) == (answered || stood_in || flows),
+          "a job succeeds when its aggregator does, or an answer stands in for it",
+          absl::StrCat("job ", id.value()));
   Require(end.state != JobState::kCancelled || cancelled_.contains(id),
           "only who is asked to cancel does", absl::StrCat("job ", id.value()));
   const absl::Time deadline =
@@ -303,7 +332,8 @@ void Auditor::AttemptFailed(const AttemptRef& ref, uint64_t epoch, ErrorCode cod
   const auto job = disk_->jobs.find(ref.job);
   if (job == disk_->jobs.end()) return;
   const std::vector<AuditedTask> tasks = Unroll(job->second.spec);
-  const auto models = static_cast<uint32_t>(tasks[ref.task].agent->fallback_models.size()) + 1;
+  const Agent* agent = tasks[ref.task].agent;
+  const size_t models = agent == nullptr ? Models().size() : agent->fallback_models.size() + 1;
   if (code == ErrorCode::kWorkerLost) {
     Require(++tries.losses <= 2 * (limits_.worker_losses_max + 1), "losses have a limit",
             Name(ref));

@@ -102,6 +102,7 @@ class Auditor {
 
   void CheckSequence(const JobId& id, const DiskJob& job);
   void CheckResult(const JobId& id, const DiskJob& job, const TaskResult& result);
+  void CheckStandIn(const std::string& where, const DiskJob& job, const TaskResult& result);
   void CheckLeftOut(const JobId& id, const DiskJob& job, const TaskResult& result);
   void CheckDegraded(const JobId& id, const DiskJob& job);
   void CheckEnd(const JobId& id, const DiskJob& job, const JobEnded& end);

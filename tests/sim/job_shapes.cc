@@ -1,5 +1,7 @@
 #include "tests/sim/job_shapes.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +29,66 @@ void AddFallbacks(Agent* agent, Random& random) {
   }
 }
 
+Agent RandomJudge(std::string name, Random& random) {
+  Agent agent;
+  agent.name = std::move(name);
+  agent.model = Models()[random.Below(static_cast<uint32_t>(Models().size()))];
+  return agent;
+}
+
+// `answers`: of a round, all agents together.
+Critique RandomCritique(uint32_t answers, Random& random) {
+  Critique critique;
+  critique.scope = random.Percent(50) ? Critique::Scope::kEach : Critique::Scope::kAll;
+  critique.verdict = random.Percent(50) ? Critique::Verdict::kAccept : Critique::Verdict::kScore;
+  critique.keep = random.Range(0, answers);
+  critique.accept_min = random.Range(0, answers);
+  critique.rounds = random.Range(1, 3);
+  critique.feedback = static_cast<Critique::Feedback>(random.Below(3));
+  critique.may_end = critique.scope == Critique::Scope::kAll && random.Percent(30);
+  critique.critics.push_back(RandomJudge("critic", random));
+  if (random.Percent(30)) critique.critics.push_back(RandomJudge("second critic", random));
+  if (critique.rounds > 1) critique.escalate.push_back({.max_completion_tokens = 4000});
+  return critique;
+}
+
+// What layers do beside answering.
+void AddFlows(MoaSpec* moa, Random& random) {
+  for (Layer& layer : moa->layers) {
+    uint32_t answers = 0;
+    for (Agent& agent : layer.agents) {
+      answers += agent.samples;
+      agent.sees = static_cast<Sees>(random.Below(3));
+    }
+    const auto agents = static_cast<uint32_t>(layer.agents.size());
+    // Whoever is picked gives an answer at least.
+    uint32_t least = answers;
+    if (random.Percent(30)) {
+      layer.route = Route{.router = RandomJudge("router", random), .top = random.Range(1, agents)};
+      least = layer.route->top;
+    }
+    if (layer.quorum) layer.quorum->min = std::min(layer.quorum->min, least);
+    if (random.Percent(25)) {
+      layer.enough = Enough{.answers = random.Range(1, least), .confidence = std::nullopt};
+      if (random.Percent(50)) layer.enough->confidence = 0.5;
+    }
+    if (random.Percent(20) && least >= 2) {
+      layer.early_exit = EarlyExit{.match = Match::kNumber, .min_agree = 2};
+    }
+    if (random.Percent(50)) {
+      layer.critique = RandomCritique(answers, random);
+    } else if (random.Percent(30)) {
+      layer.vote = Vote{.match = Match::kNumber, .min_agree = random.Range(0, least)};
+    }
+  }
+  moa->references.shuffle = random.Percent(30);
+  if (random.Percent(30)) moa->references.drop_similar = 0.9;
+  if (!moa->layers.empty() && random.Percent(25)) {
+    moa->best_answer = true;
+    moa->aggregator = Agent();
+  }
+}
+
 // Mostly such that it holds some of the job's calls and not all of them.
 Budget RandomBudget(const MoaSpec& moa, Random& random) {
   uint32_t calls = 1;
@@ -47,7 +109,7 @@ const ModelTable& Prices() {
     auto* table = new ModelTable();
     uint32_t size = 1;
     for (const std::string& model : Models()) {
-      table->Configure(model, {.context_tokens = size++ * 1000,
+      table->Configure(model, {.context_tokens = size++ * 100'000,
                                .usd_per_million_prompt_tokens = 0.5,
                                .usd_per_million_completion_tokens = 1.5});
     }
@@ -95,12 +157,13 @@ JobSpec RandomJob(uint32_t number, Random& random) {
       layer.quorum->grace = random.Between(absl::ZeroDuration(), absl::Seconds(3));
     }
   }
-  if (random.Percent(30)) AddFallbacks(&spec.moa.aggregator, random);
+  if (random.Percent(30)) AddFlows(&spec.moa, random);
+  if (!spec.moa.best_answer && random.Percent(30)) AddFallbacks(&spec.moa.aggregator, random);
   if (random.Percent(30)) {
     for (Layer& layer : spec.moa.layers) {
       for (Agent& agent : layer.agents) agent.max_completion_tokens = random.Range(50, 300);
     }
-    spec.moa.aggregator.max_completion_tokens = random.Range(50, 300);
+    if (!spec.moa.best_answer) spec.moa.aggregator.max_completion_tokens = random.Range(50, 300);
     spec.budget = RandomBudget(spec.moa, random);
   }
   if (random.Percent(15)) spec.tools.push_back({.name = "f"});

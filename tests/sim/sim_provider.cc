@@ -31,6 +31,21 @@ constexpr const char* kOddTexts[] = {"{helper_response}",     "[Answer 1]\nnot a
                                      "100 % {braces} {0} %s", "\n\n  ",
                                      "\xff\xfe not UTF-8",    "<ans:0:0>"};
 
+// What routers, critics and voters say, all in one, so that every reader finds its part.
+std::string Judgement(Random& random) {
+  const auto truth = [&] { return random.Percent(50) ? "true" : "false"; };
+  std::string agents;
+  for (uint32_t i = random.Below(3); i > 0; --i) {
+    absl::StrAppend(&agents, agents.empty() ? "" : ", ", "\"a", random.Below(3), ".",
+                    random.Below(3), "\"");
+  }
+  const std::string one = absl::StrCat("\"accept\": ", truth(), ", \"score\": ", random.Below(11),
+                                       ", \"feedback\": \"hm\"");
+  return absl::StrCat(" {", one, ", \"verdicts\": [{", one, "}, {", one, "}], \"done\": ", truth(),
+                      ", \"agents\": [", agents, "]}\nConfidence: 0.", random.Below(10),
+                      "\nAnswer: ", random.Below(3));
+}
+
 }  // namespace
 
 Event MakeFailure(const AttemptRef& ref, ErrorCode code, bool retryable, const std::string& what) {
@@ -61,6 +76,7 @@ SimProvider::Reply SimProvider::Answer(const AttemptRef& ref,
 Event SimProvider::Succeed(const AttemptRef& ref, const std::shared_ptr<const Call>& call) {
   const uint64_t nonce = next_nonce_++;
   std::string content = absl::StrCat("<ans:", nonce, ":", absl::Hex(call->Hash()), ">");
+  if (world_.random.Percent(50)) absl::StrAppend(&content, Judgement(world_.random));
   if (world_.random.Percent(20)) {
     absl::StrAppend(&content, " ", kOddTexts[world_.random.Below(std::size(kOddTexts))]);
   }

@@ -1,7 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
+#include "coordinator/engine/plan.h"
+#include "tests/sim/job_shapes.h"
+#include "tests/sim/prompt_audit.h"
+#include "tests/sim/random.h"
 #include "tests/sim/simulation.h"
 
 namespace moa::sim {
@@ -23,6 +28,21 @@ TEST(SimTest, AllRulesHoldOnSeeds1To50) { ExpectAllRulesHold(1, 50); }
 TEST(SimTest, AllRulesHoldOnSeeds51To100) { ExpectAllRulesHold(51, 50); }
 TEST(SimTest, AllRulesHoldOnSeeds101To150) { ExpectAllRulesHold(101, 50); }
 TEST(SimTest, AllRulesHoldOnSeeds151To200) { ExpectAllRulesHold(151, 50); }
+
+TEST(SimTest, RandomJobsAreValid) {
+  Random random(1);
+  uint32_t flows = 0;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    const JobSpec job = RandomJob(i, random);
+    flows += HasFlows(job);
+    for (const Violation& violation : Validate(job, Prices(), JobLimits())) {
+      // Budgets are to be too small for the job.
+      EXPECT_EQ(violation.field.rfind("budget", 0), 0u)
+          << violation.field << " " << violation.description;
+    }
+  }
+  EXPECT_GT(flows, 200u);
+}
 
 TEST(SimTest, SameSeedDoesTheSame) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {

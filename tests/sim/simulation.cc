@@ -24,7 +24,7 @@ double OneOf(Random* random, double rare, double often) {
 
 Weather::Weather(Random* random)
     : slow_message(OneOf(random, 2, 20)),
-      break_on_send(OneOf(random, 0.5, 8)),
+      break_on_send(OneOf(random, 1, 25)),
       lost_request(OneOf(random, 5, 25)),
       slow_disk(OneOf(random, 4, 40)),
       refusing_disk(OneOf(random, 1, 10)),

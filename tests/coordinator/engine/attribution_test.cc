@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/engine/word_grams.h"
 #include "tests/coordinator/engine/job_driver.h"
 
 namespace moa {
@@ -15,11 +16,23 @@ using testing::DoubleEq;
 using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 std::vector<double> Shares(const char* answer, const std::vector<const char*>& outputs) {
   std::vector<Text> texts;
   for (const char* output : outputs) texts.emplace_back(output);
-  return SharesOfAnswer(Text(answer), texts);
+  std::vector<double> shares;
+  for (const Attribution& one : Attribute(Text(answer), texts))
+    shares.push_back(one.share_of_answer);
+  return shares;
+}
+
+std::vector<double> Novelties(const char* answer, const std::vector<const char*>& outputs) {
+  std::vector<Text> texts;
+  for (const char* output : outputs) texts.emplace_back(output);
+  std::vector<double> novelties;
+  for (const Attribution& one : Attribute(Text(answer), texts)) novelties.push_back(one.novelty);
+  return novelties;
 }
 
 TEST(AttributionTest, CountsTheFiveWordRunsThatAreFoundInAnyOutput) {
@@ -61,21 +74,33 @@ TEST(AttributionTest, ARepeatedGramCountsOnce) {
 
 TEST(AttributionTest, TextsAreLookedAtUpToABound) {
   std::string text;
-  for (size_t i = 0; i < kAttributionWordsMax + 100; ++i) absl::StrAppend(&text, i, " ");
-  EXPECT_THAT(SharesOfAnswer(Text(text), {Text(text)}), ElementsAre(1));
+  for (size_t i = 0; i < kGramTextWordsMax + 100; ++i) absl::StrAppend(&text, i, " ");
+  EXPECT_EQ(Attribute(Text(text), {Text(text)})[0].share_of_answer, 1);
+}
+
+TEST(AttributionTest, WhatNoOtherOutputHoldsIsNovel) {
+  // 1-5 and 2-6 against 2-6 and 3-7: one of two is each one's own.
+  EXPECT_THAT(Novelties("1 2 3 4 5 6 7", {"1 2 3 4 5 6", "2 3 4 5 6 7"}),
+              ElementsAre(DoubleEq(0.5), DoubleEq(0.5)));
+  EXPECT_THAT(Novelties("a b c d e", {"a b c d e", "a b c d e", "v w x y z"}),
+              ElementsAre(DoubleEq(0), DoubleEq(0), DoubleEq(1)));
 }
 
 TEST(AttributionTest, AJobsAcceptedAgentsGetSharesAndNobodyElse) {
   JobDriver job(MakeJob(1, 3));
-  EXPECT_THAT(SharesOfAnswer(job.machine()), IsEmpty());
+  EXPECT_THAT(Attribute(job.machine()), IsEmpty());
   job.DispatchAll();
   job.Succeed(0, "the answer is forty two");
   job.Fail(1, ErrorCode::kInvalidRequest);
   job.Succeed(2, "no idea");
   job.DispatchAll();
   job.Succeed(3, "The answer is forty two.");
-  EXPECT_THAT(SharesOfAnswer(job.machine()), ElementsAre(std::make_optional(1.0), std::nullopt,
-                                                         std::make_optional(0.0), std::nullopt));
+  const auto found = Attribute(job.machine());
+  ASSERT_THAT(found, SizeIs(4));
+  EXPECT_EQ(found[0]->share_of_answer, 1);
+  EXPECT_EQ(found[2]->share_of_answer, 0);
+  EXPECT_EQ(found[1], std::nullopt);
+  EXPECT_EQ(found[3], std::nullopt);
 }
 
 }  // namespace

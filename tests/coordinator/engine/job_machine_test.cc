@@ -239,6 +239,27 @@ TEST(JobMachineTest, RefusalsQueueAgainAtOnceAndUseUpNoAttempt) {
   EXPECT_EQ(End(job).error.code, ErrorCode::kQueueExceeded);
 }
 
+TEST(JobMachineTest, ACallBeyondItsQuotaTurnsToTheNextModelAndFailsAtTheLast) {
+  JobSpec spec = MakeJob(0, 0);
+  spec.moa.aggregator.fallback_models = {"zai-glm-4.7"};
+  JobDriver job(std::move(spec));
+  const auto refuse = [&] {
+    job.Dispatch(0);
+    job.Apply(AttemptFailed{.ref = job.ref(0),
+                            .error = {.code = ErrorCode::kQuotaExceeded, .message = "too large"},
+                            .retryable = true,
+                            .retry_after = absl::Seconds(1),
+                            .beyond_quota = true});
+  };
+  refuse();
+  ASSERT_FALSE(job.machine().ended());
+  EXPECT_EQ(job.task(0).model, 1u);
+  refuse();
+  ASSERT_TRUE(job.machine().ended());
+  EXPECT_EQ(End(job).error.code, ErrorCode::kQuotaExceeded);
+  EXPECT_THAT(End(job).error.message, HasSubstr("too large"));
+}
+
 TEST(JobMachineTest, ARefusalBeyondTheDeadlineIsFinalAndSaysSo) {
   JobSpec spec = MakeJob(0, 0);
   spec.deadline = absl::Seconds(30);

@@ -1,5 +1,6 @@
 // Random walks: whatever workers, clocks and users do, the invariants hold (the driver checks them
-// and compares with a replay after every step), and once the faults stop every job ends.
+// and compares with a replay after every step), and once the faults stop every job ends. With plain
+// layers, and with critics, routers, votes and early ends, whatever those say.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +16,7 @@ namespace {
 
 class Walk {
  public:
-  explicit Walk(uint32_t seed) : random_(seed), job_(Spec(), seed) {}
+  Walk(uint32_t seed, bool flows) : random_(seed), flows_(flows), job_(Spec(), seed) {}
 
   void Step() {
     const uint32_t dice = Pick(100);
@@ -65,7 +66,10 @@ class Walk {
         layer.quorum = Quorum{.min = 1 + Pick(4), .grace = absl::Milliseconds(Pick(2) * 700)};
       }
     }
-    if (Pick(2) == 0) spec.moa.aggregator.fallback_models = {"qwen-3.8-27b"};
+    if (flows_) AddFlows(&spec);
+    if (Pick(2) == 0 && !spec.moa.best_answer) {
+      spec.moa.aggregator.fallback_models = {"qwen-3.8-27b"};
+    }
     if (Pick(3) > 0) spec.deadline = absl::Seconds(5 + Pick(300));
     if (Pick(3) == 0) {
       spec.budget.max_total_tokens = 2200 + Pick(60'000);
@@ -73,6 +77,67 @@ class Walk {
       if (Pick(2) == 0) spec.budget.max_cost_usd = 0.002 * (1 + Pick(20));
     }
     return spec;
+  }
+
+  void AddFlows(JobSpec* spec) {
+    for (Layer& layer : spec->moa.layers) {
+      uint32_t answers = 0;
+      for (Agent& agent : layer.agents) {
+        answers += agent.samples;
+        agent.sees = static_cast<Sees>(Pick(3));
+      }
+      if (Pick(3) == 0) {
+        layer.route = Route{.router = MakeAgent("router"),
+                            .top = 1 + Pick(static_cast<uint32_t>(layer.agents.size()))};
+      }
+      if (Pick(4) == 0) layer.enough = Enough{.answers = 1 + Pick(answers), .confidence = 0.5};
+      if (Pick(5) == 0) layer.early_exit = EarlyExit{.match = Match::kNumber, .min_agree = 2};
+      if (Pick(2) == 0) {
+        layer.critique = AnyCritique();
+      } else if (Pick(3) == 0) {
+        layer.vote = Vote{.match = Match::kNumber, .min_agree = Pick(3)};
+      }
+    }
+    spec->moa.references.shuffle = Pick(2) == 0;
+    if (Pick(3) == 0) spec->moa.references.drop_similar = 0.9;
+    if (Pick(3) == 0 && !spec->moa.layers.empty()) {
+      spec->moa.best_answer = true;
+      spec->moa.aggregator = Agent();
+    }
+  }
+
+  Critique AnyCritique() {
+    Critique critique{.scope = static_cast<Critique::Scope>(Pick(2)),
+                      .verdict = static_cast<Critique::Verdict>(Pick(2)),
+                      .keep = Pick(3),
+                      .accept_min = Pick(3),
+                      .rounds = 1 + Pick(3),
+                      .feedback = static_cast<Critique::Feedback>(Pick(3)),
+                      .may_end = Pick(2) == 0};
+    critique.critics.push_back(MakeAgent("critic"));
+    if (Pick(2) == 0) critique.critics.push_back(MakeAgent("another critic"));
+    if (critique.rounds > 1) critique.escalate.push_back({.max_completion_tokens = 4000});
+    return critique;
+  }
+
+  // What a model might say in the task's role, useful or not.
+  std::string AnyReply(uint32_t task) {
+    switch (job_.machine().plan().stages[job_.machine().plan().tasks[task].stage].kind) {
+      case StageKind::kPropose:
+      case StageKind::kAggregate:
+        return absl::StrCat("answer-", task, ".", flows_ ? absl::StrCat(" It is ", Pick(3)) : "",
+                            flows_ && Pick(2) == 0 ? " Confidence: 0.9" : "");
+      case StageKind::kRoute:
+        return Pick(4) == 0 ? "nobody" : absl::StrCat(R"({"agents": ["a)", 1 + Pick(4), R"("]})");
+      case StageKind::kCritique:
+        break;
+    }
+    if (Pick(5) == 0) return "I cannot say.";
+    const std::string one = absl::StrCat(R"({"accept": )", Pick(2) == 0 ? "true" : "false",
+                                         R"(, "score": )", Pick(11), R"(, "feedback": "hm"})");
+    return absl::StrCat(R"({"verdicts": [)", one, ",", one, R"(], "done": )",
+                        Pick(3) == 0 ? "true" : "false", R"(, "accept": true, "score": )", Pick(11),
+                        "}");
   }
 
   template <typename Map>
@@ -90,9 +155,13 @@ class Walk {
   void FinishOne() {
     if (job_.running().empty()) return;
     const AttemptRef ref = Any(job_.running());
-    CheckPrompt(ref.task);
+    if (flows_) {
+      Spell(job_.machine().Input(ref.task));
+    } else {
+      CheckPrompt(ref.task);
+    }
     Completion completion;
-    completion.content = Text(absl::StrCat("answer-", ref.task, "."));
+    completion.content = Text(AnyReply(ref.task));
     completion.usage = {.prompt_tokens = 10, .completion_tokens = 5, .total_tokens = 15};
     job_.Apply(AttemptSucceeded{
         .ref = ref, .completion = completion, .run = absl::Milliseconds(Pick(500))});
@@ -168,15 +237,18 @@ class Walk {
   }
 
   std::mt19937 random_;
+  const bool flows_;
   JobDriver job_;
   std::vector<AttemptRef> held_;  // by workers, of earlier owners
 };
 
-TEST(JobMachineWalkTest, InvariantsHoldOnRandomWalksAndEveryJobEnds) {
+class JobMachineWalkTest : public testing::TestWithParam<bool> {};
+
+TEST_P(JobMachineWalkTest, InvariantsHoldOnRandomWalksAndEveryJobEnds) {
   uint32_t ends[3] = {};
   for (uint32_t seed = 1; seed <= 600; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    Walk walk(seed);
+    Walk walk(seed, GetParam());
     for (int step = 0; step < 150 && !walk.job().machine().ended(); ++step) walk.Step();
     walk.Drain();
     ASSERT_TRUE(walk.job().machine().ended());
@@ -189,6 +261,10 @@ TEST(JobMachineWalkTest, InvariantsHoldOnRandomWalksAndEveryJobEnds) {
   EXPECT_GT(ends[1], 20u);
   EXPECT_GT(ends[2], 5u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Layers, JobMachineWalkTest, testing::Bool(), [](const auto& instance) {
+  return instance.param ? "WithFlows" : "Plain";
+});
 
 }  // namespace
 }  // namespace moa

@@ -101,6 +101,12 @@ TEST(RetryPolicyTest, RefusalsQueueAgainAtOnceWhateverTheProviderSaysAndHaveABou
   }
 }
 
+TEST(RetryPolicyTest, WhatIsBeyondTheQuotaIsRefusedForEver) {
+  FailedAttempt failed{.code = ErrorCode::kQuotaExceeded, .retryable = true, .refusals = 1};
+  failed.beyond_quota = true;
+  EXPECT_FALSE(DecideRetry({}, failed, 0).retry);
+}
+
 TEST(RetryPolicyTest, ALostWorkersAttemptIsRetriedAtOnceButBounded) {
   FailedAttempt failed{.code = ErrorCode::kWorkerLost, .worker_losses = 8};
   EXPECT_EQ(DecideRetry({}, failed, 0), (RetryDecision{.retry = true, .delay = {}}));
