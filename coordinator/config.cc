@@ -11,6 +11,9 @@
 #include "common/document/field.h"
 #include "common/document/file.h"
 #include "common/document/problems.h"
+#include "common/jobfile/moa_fields.h"
+#include "coordinator/convert/convert.h"
+#include "coordinator/engine/plan.h"
 
 namespace moa {
 namespace {
@@ -163,6 +166,33 @@ void ReadQuota(const Field& field, CoordinatorConfig* config) {
   config->quotas.push_back(std::move(limits));
 }
 
+// A preset must be sound on its own: what a job adds is its conversation. REQUIRES: models and aliases have been read.
+void CheckPreset(const Field& field, const v1::Preset& preset, const ModelTable& models) {
+  v1::Moa moa = preset.moa();
+  JobSpec spec{.messages = {{.role = Role::kUser, .content = Text("?")}},
+               .moa = MoaFromProto(&moa)};
+  ReplaceAliases(models, &spec.moa);
+  for (const Violation& violation : Validate(spec, models, {})) {
+    field.Report(absl::StrCat(violation.field, ": ", violation.description));
+  }
+}
+
+void ReadOwnPresets(const Field& list, CoordinatorConfig* config, const Problems& problems) {
+  const size_t before = problems.total();
+  std::vector<v1::Preset> own = ReadPresets(list);
+  if (problems.total() != before) return;
+  const std::vector<Field> items = list.Items();
+  for (size_t i = 0; i < own.size(); ++i) {
+    CheckPreset(items[i], own[i], config->models);
+    const auto same = [&](const v1::Preset& other) { return other.name() == own[i].name(); };
+    std::vector<v1::Preset>& all = config->presets;
+    all.erase(std::remove_if(all.begin(), all.end(), same), all.end());
+    all.push_back(std::move(own[i]));
+  }
+  std::sort(config->presets.begin(), config->presets.end(),
+            [](const v1::Preset& a, const v1::Preset& b) { return a.name() < b.name(); });
+}
+
 }  // namespace
 
 absl::StatusOr<CoordinatorConfig> ReadCoordinatorConfig(const std::string& path) {
@@ -177,6 +207,7 @@ absl::StatusOr<CoordinatorConfig> ReadCoordinatorConfig(const std::string& path)
     for (const Field& model : root["models"].Items()) ReadModel(model, &ids, &config.models);
     ReadAliases(root["aliases"], &config.models);
     for (const Field& quota : root["quotas"].Items()) ReadQuota(quota, &config);
+    ReadOwnPresets(root["presets"], &config, problems);
     root.ReportUnknown();
   }
   problems.SortByLine();

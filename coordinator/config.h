@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/jobfile/presets.h"
 #include "coordinator/engine/model_table.h"
 
 namespace moa {
@@ -36,11 +37,14 @@ struct QuotaConfig {
 //   aliases: {llama3.1-8b: my-endpoint}
 //   quotas:
 //     - {model: my-endpoint, key: "*", requests_per_minute: 1000, tokens_per_minute: 1000000}
+//   presets:
+//     - {name: duo, description: Two answers and a reply, moa: {layers: […], aggregator: {…}}}
 //
 // Models are added to the shipped table, or take the place of the shipped ones of the same id whole;
-// so do aliases.
+// so do aliases, and presets by their names.
 struct CoordinatorConfig {
   ModelTable models = ModelTable::Shipped();
+  std::vector<v1::Preset> presets = ShippedPresets();  // by name
   std::vector<QuotaConfig> quotas{};  // in the order of the file; no two of the same model and key
 };
 

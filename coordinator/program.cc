@@ -11,7 +11,6 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
-#include "common/jobfile/presets.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/net/address.h"
@@ -94,7 +93,7 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
                           MakeRuntimeOptions(options, config, epoch));
   MOA_RETURN_IF_ERROR(coordinator.Recover());
 
-  PublicService jobs(coordinator, ShippedPresets());
+  PublicService jobs(coordinator, config.presets);
   WorkerHub workers(coordinator);
   absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers);
   absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server = MetricsServer::Start(

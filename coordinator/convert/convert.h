@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "coordinator/engine/events.h"
+#include "coordinator/engine/inspection.h"
 #include "coordinator/engine/job_machine.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/prompt.h"
@@ -25,8 +26,13 @@ namespace moa {
 
 JobSpec SpecFromProto(v1::JobSpec* proto);  // without `preset`, which the caller expands
 void SpecToProto(const JobSpec& spec, v1::JobSpec* proto);
+absl::Duration DurationFromProto(const google::protobuf::Duration& proto);
+void DurationToProto(absl::Duration duration, google::protobuf::Duration* proto);
 MoaSpec MoaFromProto(v1::Moa* proto);
 void MoaToProto(const MoaSpec& moa, v1::Moa* proto);
+// Sampling parameters without what names the agent.
+void SamplingToProto(const Agent& agent, v1::Agent* proto);
+void FormatToProto(const ResponseFormat& format, v1::ResponseFormat* proto);
 Message MessageFromProto(v1::Message* proto);
 void MessageToProto(const Message& message, v1::Message* proto);
 
@@ -47,6 +53,12 @@ absl::Time TimeFromProto(const google::protobuf::Timestamp& proto);
 void TaskIdToProto(const Plan& plan, uint32_t task, v1::TaskId* proto);
 void RecordToProto(const Plan& plan, const Record& record, v1::JobEvent* proto);
 absl::StatusOr<Record> RecordFromProto(const Plan& plan, v1::JobEvent* proto);
+
+v1::StageKind StageKindToProto(StageKind kind);
+uint64_t ToMicros(absl::Duration duration);  // whole ones, never negative
+void ResultToProto(const Plan& plan, const TaskResult& result, v1::TaskResult* proto);
+void JobUsageToProto(const JobUsage& usage, v1::JobUsage* proto);
+void InspectionToProto(const Inspection& inspection, v1::InspectJobResponse* proto);
 
 // The job as GetJob shows it. `now` is the end of the latency of a job that still runs.
 void JobToProto(const JobMachine& machine, absl::Time now, v1::Job* proto);

@@ -34,14 +34,13 @@ Usage UsageFromProto(const v1::Usage& proto) {
 }
 
 // The engine's codes count up as the proto's do; a code from a later version is "unspecified".
-static_assert(static_cast<int>(ErrorCode::kBudgetExceeded) == v1::ERROR_CODE_BUDGET_EXCEEDED);
+static_assert(static_cast<int>(ErrorCode::kNotNeeded) == v1::ERROR_CODE_NOT_NEEDED);
 static_assert(static_cast<int>(ErrorCode::kWorkerLost) == v1::ERROR_CODE_WORKER_LOST);
 
 Error ErrorFromProto(const v1::Error& proto) {
   const int code = proto.code();
-  return {.code = code <= static_cast<int>(ErrorCode::kBudgetExceeded)
-                      ? static_cast<ErrorCode>(code)
-                      : ErrorCode::kUnspecified,
+  return {.code = code <= static_cast<int>(ErrorCode::kNotNeeded) ? static_cast<ErrorCode>(code)
+                                                                  : ErrorCode::kUnspecified,
           .message = proto.message(),
           .http_status = proto.http_status(),
           .upstream_code = proto.upstream_code()};

@@ -54,58 +54,6 @@ ToolCall ToolCallFromProto(v1::ToolCall* proto) {
           .arguments = Text(std::move(*proto->mutable_arguments()))};
 }
 
-absl::Duration DurationFromProto(const google::protobuf::Duration& proto) {
-  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
-}
-
-void DurationToProto(absl::Duration duration, google::protobuf::Duration* proto) {
-  const absl::Duration whole = absl::Trunc(duration, absl::Seconds(1));
-  proto->set_seconds(absl::ToInt64Seconds(whole));
-  proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration - whole)));
-}
-
-Agent AgentFromProto(v1::Agent* proto) {
-  Agent agent{.name = std::move(*proto->mutable_name()),
-              .model = std::move(*proto->mutable_model()),
-              .system_prompt = Text(std::move(*proto->mutable_system_prompt())),
-              .samples = proto->samples(),
-              .reasoning_effort = std::move(*proto->mutable_reasoning_effort())};
-  if (proto->has_temperature()) agent.temperature = proto->temperature();
-  if (proto->has_top_p()) agent.top_p = proto->top_p();
-  if (proto->has_max_completion_tokens()) {
-    agent.max_completion_tokens = proto->max_completion_tokens();
-  }
-  if (proto->has_seed()) agent.seed = proto->seed();
-  for (std::string& stop : *proto->mutable_stop()) agent.stop.emplace_back(std::move(stop));
-  if (proto->has_frequency_penalty()) agent.frequency_penalty = proto->frequency_penalty();
-  if (proto->has_presence_penalty()) agent.presence_penalty = proto->presence_penalty();
-  for (std::string& model : *proto->mutable_fallback_models()) {
-    agent.fallback_models.push_back(std::move(model));
-  }
-  return agent;
-}
-
-// Sampling parameters without what names the agent.
-void SamplingToProto(const Agent& agent, v1::Agent* proto) {
-  proto->set_reasoning_effort(agent.reasoning_effort);
-  if (agent.temperature) proto->set_temperature(*agent.temperature);
-  if (agent.top_p) proto->set_top_p(*agent.top_p);
-  if (agent.max_completion_tokens) proto->set_max_completion_tokens(*agent.max_completion_tokens);
-  for (const Text& stop : agent.stop) proto->add_stop(stop.view().data(), stop.size());
-  if (agent.frequency_penalty) proto->set_frequency_penalty(*agent.frequency_penalty);
-  if (agent.presence_penalty) proto->set_presence_penalty(*agent.presence_penalty);
-}
-
-void AgentToProto(const Agent& agent, v1::Agent* proto) {
-  proto->set_name(agent.name);
-  proto->set_model(agent.model);
-  proto->set_system_prompt(agent.system_prompt.view().data(), agent.system_prompt.size());
-  proto->set_samples(agent.samples);
-  if (agent.seed) proto->set_seed(*agent.seed);
-  for (const std::string& model : agent.fallback_models) proto->add_fallback_models(model);
-  SamplingToProto(agent, proto);
-}
-
 Budget BudgetFromProto(const v1::Budget& proto) {
   Budget budget;
   if (proto.has_max_total_tokens()) budget.max_total_tokens = proto.max_total_tokens();
@@ -197,34 +145,6 @@ void MessageToProto(const Message& message, v1::Message* proto) {
   proto->set_tool_call_id(message.tool_call_id);
 }
 
-MoaSpec MoaFromProto(v1::Moa* proto) {
-  MoaSpec moa;
-  for (v1::Layer& layer : *proto->mutable_layers()) {
-    Layer& out = moa.layers.emplace_back();
-    out.cycles = layer.cycles();
-    if (layer.has_quorum()) {
-      out.quorum =
-          Quorum{.min = layer.quorum().min(), .grace = DurationFromProto(layer.quorum().grace())};
-    }
-    for (v1::Agent& agent : *layer.mutable_agents()) out.agents.push_back(AgentFromProto(&agent));
-  }
-  moa.aggregator = AgentFromProto(proto->mutable_aggregator());
-  return moa;
-}
-
-void MoaToProto(const MoaSpec& moa, v1::Moa* proto) {
-  for (const Layer& layer : moa.layers) {
-    v1::Layer* out = proto->add_layers();
-    out->set_cycles(layer.cycles);
-    if (layer.quorum) {
-      out->mutable_quorum()->set_min(layer.quorum->min);
-      DurationToProto(layer.quorum->grace, out->mutable_quorum()->mutable_grace());
-    }
-    for (const Agent& agent : layer.agents) AgentToProto(agent, out->add_agents());
-  }
-  AgentToProto(moa.aggregator, proto->mutable_aggregator());
-}
-
 JobSpec SpecFromProto(v1::JobSpec* proto) {
   JobSpec spec{.name = std::move(*proto->mutable_name()),
                .tenant = Tenant(std::move(*proto->mutable_tenant()))};
@@ -245,6 +165,7 @@ JobSpec SpecFromProto(v1::JobSpec* proto) {
   if (proto->has_deadline()) spec.deadline = DurationFromProto(proto->deadline());
   if (proto->has_seed()) spec.seed = proto->seed();
   spec.budget = BudgetFromProto(proto->budget());
+  spec.follows = std::move(*proto->mutable_follows());
   return spec;
 }
 
@@ -257,6 +178,7 @@ void SpecToProto(const JobSpec& spec, v1::JobSpec* proto) {
   if (spec.deadline) DurationToProto(*spec.deadline, proto->mutable_deadline());
   if (spec.seed) proto->set_seed(*spec.seed);
   if (spec.budget != Budget{}) BudgetToProto(spec.budget, proto->mutable_budget());
+  proto->set_follows(spec.follows);
 }
 
 void CallToProto(const CallInput& input, const JobSpec& spec, v1::RunTask* proto) {
@@ -264,6 +186,7 @@ void CallToProto(const CallInput& input, const JobSpec& spec, v1::RunTask* proto
   v1::Agent* parameters = proto->mutable_parameters();
   SamplingToProto(*input.agent, parameters);
   if (input.seed) parameters->set_seed(*input.seed);
+  if (input.format != nullptr) FormatToProto(*input.format, parameters->mutable_response_format());
   if (input.with_tools) ToolsToProto(spec, proto);
 }
 

@@ -8,35 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/text.h"
 #include "coordinator/convert/convert.h"
-#include "coordinator/engine/attribution.h"
 
 namespace moa {
 namespace {
 
-uint64_t ToMicros(absl::Duration duration) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(duration)));
-}
 absl::Duration FromMicros(uint64_t us) { return absl::Microseconds(static_cast<int64_t>(us)); }
-
-void ResultToProto(const Plan& plan, const TaskResult& result, v1::TaskResult* proto) {
-  TaskIdToProto(plan, result.task, proto->mutable_task());
-  proto->set_model(result.model);
-  proto->set_state(TaskStateToProto(result.state));
-  if (result.state == TaskState::kSucceeded) {
-    CompletionToProto(result.completion, proto->mutable_completion());
-  }
-  if (result.state == TaskState::kFailed || result.error.code != ErrorCode::kUnspecified) {
-    ErrorToProto(result.error, proto->mutable_error());
-  }
-  proto->set_attempts(result.attempts);
-  proto->set_queue_us(ToMicros(result.queue));
-  proto->set_run_us(ToMicros(result.run));
-  proto->set_ttft_us(ToMicros(result.ttft));
-  proto->set_worker(result.worker);
-  if (result.wasted != Usage{}) UsageToProto(result.wasted, proto->mutable_wasted());
-  proto->set_hedged(result.hedged);
-  if (result.cost_usd) proto->set_cost_usd(*result.cost_usd);
-}
 
 TaskResult ResultFromProto(v1::TaskResult* proto) {
   std::optional<double> cost;
@@ -56,20 +32,18 @@ TaskResult ResultFromProto(v1::TaskResult* proto) {
           .cost_usd = cost};
 }
 
-void JobUsageToProto(const JobUsage& usage, v1::JobUsage* proto) {
-  UsageToProto(usage.tokens, proto->mutable_tokens());
-  proto->set_upstream_calls(usage.upstream_calls);
-  proto->set_cost_usd(usage.cost_usd);
-}
-
 JobUsage JobUsageFromProto(const v1::JobUsage& proto) {
   return {.tokens = UsageFromProto(proto.tokens()),
           .upstream_calls = proto.upstream_calls(),
           .cost_usd = proto.cost_usd()};
 }
 
-// A stage's place in the plan from the layer and round by which it is stored.
-absl::StatusOr<uint32_t> FindStage(const Plan& plan, uint32_t layer, uint32_t round) {
+// A stage's place in the plan as it is stored, or from the layer and round by which earlier versions stored it.
+template <typename Proto>
+absl::StatusOr<uint32_t> FindStage(const Plan& plan, const Proto& proto) {
+  if (proto.has_stage() && proto.stage() < plan.stages.size()) return proto.stage();
+  const uint32_t layer = proto.layer();
+  const uint32_t round = proto.round();
   for (uint32_t i = 0; i < plan.stages.size(); ++i) {
     if (plan.stages[i].layer == layer && plan.stages[i].round == round) return i;
   }
@@ -77,50 +51,7 @@ absl::StatusOr<uint32_t> FindStage(const Plan& plan, uint32_t layer, uint32_t ro
       absl::StrCat("the job has no layer ", layer, " round ", round, " that its history names"));
 }
 
-// A task that has not finished, as a result so far.
-TaskResult Unfinished(const JobMachine& machine, uint32_t index) {
-  const JobMachine::Task& task = machine.task(index);
-  return {.task = index,
-          .model = machine.model(index),
-          .state = task.state,
-          .attempts = task.attempts,
-          .worker = task.worker,
-          .wasted = task.wasted,
-          .hedged = task.hedged};
-}
-
-void StageToProto(const JobMachine& machine, const Stage& stage, v1::LayerResult* proto) {
-  proto->set_layer(stage.layer);
-  proto->set_round(stage.round);
-  for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
-    const JobMachine::Task& task = machine.task(i);
-    ResultToProto(machine.plan(), task.finished ? task.result : Unfinished(machine, i),
-                  proto->add_tasks());
-  }
-}
-
-// Fills share_of_answer of every agent whose answer was accepted.
-void AttributeAnswer(const JobMachine& machine, v1::Job* proto) {
-  const std::vector<std::optional<double>> shares = SharesOfAnswer(machine);
-  for (v1::LayerResult& layer : *proto->mutable_layers()) {
-    for (v1::TaskResult& task : *layer.mutable_tasks()) {
-      const std::optional<double>& share = shares[task.task().index()];
-      if (share) task.set_share_of_answer(*share);
-    }
-  }
-}
-
 }  // namespace
-
-void TaskIdToProto(const Plan& plan, uint32_t index, v1::TaskId* proto) {
-  const PlannedTask& task = plan.tasks[index];
-  const Stage& stage = plan.stages[task.stage];
-  proto->set_layer(stage.layer);
-  proto->set_round(stage.round);
-  proto->set_agent(task.agent->name);
-  proto->set_sample(task.sample);
-  proto->set_index(index);
-}
 
 void RecordToProto(const Plan& plan, const Record& record, v1::JobEvent* proto) {
   proto->set_sequence(record.sequence);
@@ -132,9 +63,10 @@ void RecordToProto(const Plan& plan, const Record& record, v1::JobEvent* proto) 
     v1::LayerStarted* out = proto->mutable_layer_started();
     out->set_layer(stage.layer);
     out->set_round(stage.round);
-    for (uint32_t i = 0; i < stage.task_count; ++i) {
-      TaskIdToProto(plan, stage.first_task + i, out->add_tasks());
-    }
+    out->set_kind(StageKindToProto(stage.kind));
+    out->set_stage(started->stage);
+    for (const uint32_t task : started->tasks) TaskIdToProto(plan, task, out->add_tasks());
+    for (const std::string& note : started->notes) out->add_notes(RepairUtf8(note));
   } else if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
     ResultToProto(plan, finished->result, proto->mutable_task_finished());
   } else if (const auto* degraded = std::get_if<JobDegraded>(&record.what)) {
@@ -144,6 +76,7 @@ void RecordToProto(const Plan& plan, const Record& record, v1::JobEvent* proto) 
     out->set_survivors(degraded->survivors);
     out->set_failed(degraded->failed);
     out->set_reason(RepairUtf8(degraded->reason));
+    out->set_stage(degraded->stage);
   } else if (const auto* ended = std::get_if<JobEnded>(&record.what)) {
     v1::JobEnded* out = proto->mutable_ended();
     out->set_state(JobStateToProto(ended->state));
@@ -161,10 +94,16 @@ absl::StatusOr<Record> RecordFromProto(const Plan& plan, v1::JobEvent* proto) {
       record.what = JobAccepted{.seed = proto->accepted().seed()};
       return record;
     case v1::JobEvent::kLayerStarted: {
-      const auto stage =
-          FindStage(plan, proto->layer_started().layer(), proto->layer_started().round());
+      const auto stage = FindStage(plan, proto->layer_started());
       if (!stage.ok()) return stage.status();
-      record.what = LayerStarted{.stage = *stage};
+      LayerStarted started{.stage = *stage};
+      for (const v1::TaskId& task : proto->layer_started().tasks()) {
+        started.tasks.push_back(task.index());
+      }
+      for (std::string& note : *proto->mutable_layer_started()->mutable_notes()) {
+        started.notes.push_back(std::move(note));
+      }
+      record.what = std::move(started);
       return record;
     }
     case v1::JobEvent::kTaskFinished:
@@ -174,7 +113,7 @@ absl::StatusOr<Record> RecordFromProto(const Plan& plan, v1::JobEvent* proto) {
       record.what = TaskFinished{.result = ResultFromProto(proto->mutable_task_finished())};
       return record;
     case v1::JobEvent::kDegraded: {
-      const auto stage = FindStage(plan, proto->degraded().layer(), proto->degraded().round());
+      const auto stage = FindStage(plan, proto->degraded());
       if (!stage.ok()) return stage.status();
       record.what = JobDegraded{.stage = *stage,
                                 .survivors = proto->degraded().survivors(),
@@ -194,37 +133,6 @@ absl::StatusOr<Record> RecordFromProto(const Plan& plan, v1::JobEvent* proto) {
   }
   return absl::DataLossError(absl::StrCat("event ", record.sequence,
                                           " of the job is of a kind this version does not know"));
-}
-
-void JobToProto(const JobMachine& machine, absl::Time now, v1::Job* proto) {
-  const Plan& plan = machine.plan();
-  proto->set_job_id(machine.id().value());
-  SpecToProto(plan.spec, proto->mutable_spec());
-  proto->set_state(JobStateToProto(machine.state()));
-  proto->set_degraded(machine.degraded());
-  for (const JobDegraded& degraded : machine.degradations()) {
-    proto->add_degradations(RepairUtf8(degraded.reason));
-  }
-  *proto->mutable_create_time() = TimeToProto(machine.accepted_at());
-  for (uint32_t s = 0; s < machine.stages_started(); ++s) {
-    StageToProto(machine, plan.stages[s], proto->add_layers());
-  }
-  JobUsageToProto(machine.usage(), proto->mutable_usage());
-  proto->set_critical_path_us(ToMicros(machine.critical_path()));
-  proto->set_last_sequence(machine.last_sequence());
-  if (!machine.ended()) {
-    proto->set_latency_us(ToMicros(now - machine.accepted_at()));
-    return;
-  }
-  *proto->mutable_end_time() = TimeToProto(machine.ended_at());
-  proto->set_latency_us(ToMicros(machine.end()->latency));
-  if (machine.state() == JobState::kSucceeded) {
-    CompletionToProto(machine.task(plan.aggregator_task()).result.completion,
-                      proto->mutable_answer());
-    AttributeAnswer(machine, proto);
-  } else {
-    ErrorToProto(machine.end()->error, proto->mutable_error());
-  }
 }
 
 }  // namespace moa

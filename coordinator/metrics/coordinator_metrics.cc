@@ -51,8 +51,7 @@ struct CoordinatorMetrics::ModelSeries {
   Histogram* ttft = nullptr;
   Histogram* estimate = nullptr;
   Counter* fallbacks = nullptr;
-  std::array<Counter*, static_cast<size_t>(ErrorCode::kBudgetExceeded) + 1>
-      outcomes{};  // made on use
+  std::array<Counter*, static_cast<size_t>(ErrorCode::kNotNeeded) + 1> outcomes{};  // made on use
 };
 
 struct CoordinatorMetrics::Families {

@@ -10,6 +10,8 @@
 #include "common/net/random_id.h"
 #include "coordinator/convert/codec.h"
 #include "coordinator/convert/convert.h"
+#include "coordinator/engine/inspection.h"
+#include "coordinator/rpc/moa_merge.h"
 #include "coordinator/rpc/rpc_errors.h"
 
 namespace moa {
@@ -24,18 +26,16 @@ void ExpandPreset(v1::JobSpec* job, const std::vector<v1::Preset>& presets,
                   std::vector<Violation>* violations) {
   if (job->preset().empty()) {
     if (!job->has_moa()) {
-      violations->push_back({"", "the job needs exactly one of preset and moa; it has neither"});
+      violations->push_back({"", "the job needs a preset or a moa; it has neither"});
     }
-    return;
-  }
-  if (job->has_moa()) {
-    violations->push_back({"preset", "the job needs exactly one of preset and moa; it has both"});
     return;
   }
   const auto preset = std::find_if(presets.begin(), presets.end(),
                                    [&](const v1::Preset& p) { return p.name() == job->preset(); });
   if (preset != presets.end()) {
+    const v1::Moa changes = std::move(*job->mutable_moa());
     *job->mutable_moa() = preset->moa();
+    MergeMoa(changes, job->mutable_moa());
     job->clear_preset();
     return;
   }
@@ -60,17 +60,22 @@ std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
   }
   ExpandPreset(request->mutable_job(), presets, &violations);
   const bool has_moa = request->job().has_moa();
+  const bool no_preset = !request->job().preset().empty();  // that there is
   JobSpec spec = SpecFromProto(request->mutable_job());
+  std::vector<std::string> warnings = AliasWarnings(spec.moa, models);
   ReplaceAliases(models, &spec.moa);
   for (Violation& violation : Validate(spec, models, limits)) {
     // Without a MoA, its missing parts are not mistakes of their own.
-    if (!has_moa && violation.field.rfind("moa", 0) == 0) continue;
+    if ((!has_moa || no_preset) && violation.field.rfind("moa", 0) == 0) continue;
     violations.push_back(std::move(violation));
   }
   if (!violations.empty()) return InvalidJob(violations);
   spec = Normalize(std::move(spec));
   std::string hash = HashSpec(spec);
-  return CheckedJob{.plan = Compile(std::move(spec), limits), .hash = std::move(hash)};
+  std::shared_ptr<const Plan> plan = Compile(std::move(spec), limits);
+  for (std::string& warning : WarningsOf(*plan)) warnings.push_back(std::move(warning));
+  return CheckedJob{
+      .plan = std::move(plan), .hash = std::move(hash), .warnings = std::move(warnings)};
 }
 
 absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request) {

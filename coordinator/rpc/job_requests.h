@@ -20,7 +20,8 @@ namespace moa {
 // A submitted job, ready to be stored.
 struct CheckedJob {
   std::shared_ptr<const Plan> plan;
-  std::string hash;  // HashSpec
+  std::string hash;                   // HashSpec
+  std::vector<std::string> warnings;  // for the client
 };
 // Expands the preset, validates, normalises and compiles; moves the texts out of `request`. On failure the
 // status is the client's, with every mistake.

@@ -6,6 +6,8 @@
 
 #include "common/net/status_convert.h"
 #include "coordinator/convert/convert.h"
+#include "coordinator/engine/inspection.h"
+#include "coordinator/rpc/history.h"
 #include "coordinator/rpc/job_requests.h"
 #include "coordinator/rpc/rpc_errors.h"
 #include "coordinator/rpc/watch_stream.h"
@@ -26,20 +28,46 @@ Coordinator::JobCallback AnswerWithJob(grpc::ServerUnaryReactor* reactor, v1::Jo
 PublicService::PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets)
     : coordinator_(coordinator), presets_(std::move(presets)) {}
 
+void PublicService::WithHistory(v1::JobSpec* job, absl::AnyInvocable<void(grpc::Status)> then) {
+  if (job->follows().empty()) return then(grpc::Status::OK);
+  const auto refuse = [](const absl::Status& status) {
+    return InvalidJob({{"follows", std::string(status.message())}});
+  };
+  const absl::StatusOr<JobId> id = ReadJobId(job->follows());
+  if (!id.ok()) return then(refuse(id.status()));
+  coordinator_.Get(*id, [job, refuse, then = std::move(then)](
+                            absl::StatusOr<const JobMachine*> earlier) mutable {
+    if (absl::IsNotFound(earlier.status())) return then(refuse(earlier.status()));
+    if (!earlier.ok()) return then(ToClientStatus(earlier.status()));
+    const absl::Status status = PrependHistory(**earlier, job);
+    then(status.ok() ? grpc::Status::OK : refuse(status));
+  });
+}
+
 grpc::ServerUnaryReactor* PublicService::SubmitJob(grpc::CallbackServerContext* context,
                                                    const v1::SubmitJobRequest* request,
                                                    v1::SubmitJobResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   // The message is this call's own, and its texts are large: they are moved, not copied.
   auto* mine = const_cast<v1::SubmitJobRequest*>(request);
+  WithHistory(mine->mutable_job(), [this, mine, response, reactor](const grpc::Status& status) {
+    if (status.ok()) return Accept(mine, response, reactor);
+    coordinator_.observer().JobRefused("invalid");
+    reactor->Finish(status);
+  });
+  return reactor;
+}
+
+void PublicService::Accept(v1::SubmitJobRequest* request, v1::SubmitJobResponse* response,
+                           grpc::ServerUnaryReactor* reactor) {
   std::variant<CheckedJob, grpc::Status> checked =
-      CheckJob(mine, presets_, *coordinator_.models(), coordinator_.limits());
+      CheckJob(request, presets_, *coordinator_.models(), coordinator_.limits());
   if (const auto* error = std::get_if<grpc::Status>(&checked)) {
     coordinator_.observer().JobRefused("invalid");
-    reactor->Finish(*error);
-    return reactor;
+    return reactor->Finish(*error);
   }
   auto& job = std::get<CheckedJob>(checked);
+  for (std::string& warning : job.warnings) response->add_warnings(std::move(warning));
   coordinator_.Submit(std::move(job.plan), request->idempotency_key(), std::move(job.hash),
                       [reactor, response](absl::StatusOr<InsertOutcome> outcome) {
                         if (outcome.ok()) {
@@ -49,6 +77,32 @@ grpc::ServerUnaryReactor* PublicService::SubmitJob(grpc::CallbackServerContext* 
                         }
                         reactor->Finish(ToClientStatus(outcome.status()));
                       });
+}
+
+grpc::ServerUnaryReactor* PublicService::InspectJob(grpc::CallbackServerContext* context,
+                                                    const v1::InspectJobRequest* request,
+                                                    v1::InspectJobResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  auto submit = std::make_shared<v1::SubmitJobRequest>();
+  submit->mutable_job()->Swap(const_cast<v1::InspectJobRequest*>(request)->mutable_job());
+  v1::JobSpec* job = submit->mutable_job();
+  WithHistory(job,
+              [this, submit = std::move(submit), response, reactor](const grpc::Status& status) {
+                if (!status.ok()) return reactor->Finish(status);
+                const std::shared_ptr<const ModelTable> models = coordinator_.models();
+                std::variant<CheckedJob, grpc::Status> checked =
+                    CheckJob(submit.get(), presets_, *models, coordinator_.limits());
+                if (const auto* error = std::get_if<grpc::Status>(&checked))
+                  return reactor->Finish(*error);
+                auto& inspected = std::get<CheckedJob>(checked);
+                InspectionToProto(Inspect(*inspected.plan, *models, TokenEstimator()), response);
+                SpecToProto(inspected.plan->spec, response->mutable_job());
+                // The prompts show it already, and a reply has room for it once.
+                response->mutable_job()->clear_messages();
+                for (std::string& warning : inspected.warnings)
+                  response->add_warnings(std::move(warning));
+                reactor->Finish(grpc::Status::OK);
+              });
   return reactor;
 }
 

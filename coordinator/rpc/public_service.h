@@ -23,6 +23,9 @@ class PublicService final
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
                                       const v1::SubmitJobRequest* request,
                                       v1::SubmitJobResponse* response) override;
+  grpc::ServerUnaryReactor* InspectJob(grpc::CallbackServerContext* context,
+                                       const v1::InspectJobRequest* request,
+                                       v1::InspectJobResponse* response) override;
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const v1::GetJobRequest* request, v1::Job* response) override;
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
@@ -44,6 +47,12 @@ class PublicService final
                                         v1::ListPresetsResponse* response) override;
 
  private:
+  // Calls `then` with OK once the job has the conversation of the one it follows, at once where it follows none; with
+  // the client's error otherwise. `job` is borrowed until then.
+  void WithHistory(v1::JobSpec* job, absl::AnyInvocable<void(grpc::Status)> then);
+  void Accept(v1::SubmitJobRequest* request, v1::SubmitJobResponse* response,
+              grpc::ServerUnaryReactor* reactor);
+
   Coordinator& coordinator_;
   const std::vector<v1::Preset> presets_;
 };

@@ -2,6 +2,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/log/log.h"
 #include "common/net/random_id.h"
@@ -9,6 +10,19 @@
 #include "coordinator/runtime/coordinator.h"
 
 namespace moa {
+namespace {
+
+// The refusal of a call that its quota never holds, with what to do about it.
+Event BeyondQuota(AttemptFailed failed, uint64_t tokens, uint64_t limit) {
+  failed.beyond_quota = true;
+  failed.error.message = absl::StrCat(
+      "the call needs at least ", tokens, " tokens of the rate limit at once, which holds ", limit,
+      ": lower max_completion_tokens, shorten the prompt, or have the limit raised (",
+      failed.error.message, ")");
+  return failed;
+}
+
+}  // namespace
 
 WorkerLink* Coordinator::LinkOf(const WorkerId& id) {
   const auto it = workers_.find(id);
@@ -171,6 +185,7 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   if (where == nullptr || *where != id) return link->Forget(ref);
   const std::string model = scheduler_.ModelOf(ref);
   const CallEnd call = CallEndOf(ended, scheduler_.PromptTokensOf(ref), RandomSeed());
+  const uint64_t demand = scheduler_.LeastDemandOf(ref);
   ObserveEnd(ended, ref, call);
   scheduler_.Finish(ref, call, succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
                     succeeded != nullptr ? succeeded->completion.usage.completion_tokens : 0,
@@ -185,7 +200,10 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
                          succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),
                          succeeded != nullptr ? succeeded->completion.usage : failed->usage);
   job->ending = {id, ref};
-  Apply(*job, ended.event, {});
+  const uint64_t limit = call.kind == CallEnd::Kind::kQuotaRefused && call.tokens_short
+                             ? scheduler_.LimitBelow(model, demand)
+                             : 0;
+  Apply(*job, limit > 0 ? BeyondQuota(*failed, demand, limit) : ended.event, {});
   // No record came of it (a retry follows, or it was stale): nothing to wait for.
   if (job->ending) link->Forget(ref);
   job->ending.reset();

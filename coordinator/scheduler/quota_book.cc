@@ -96,6 +96,17 @@ void QuotaBook::End(const Hold& hold, const CallEnd& end, absl::Time now) {
   }
 }
 
+uint64_t QuotaBook::LimitBelow(absl::string_view model, uint64_t tokens) const {
+  uint64_t largest = 0;
+  for (const auto& [of, quota] : quotas_) {
+    if (of.model != model) continue;
+    const uint64_t limit = quota->ledger.LimitBelow(tokens);
+    if (limit == 0) return 0;
+    largest = std::max(largest, limit);
+  }
+  return largest;
+}
+
 bool QuotaBook::HasPlenty(const QuotaKey& of, absl::Time now) {
   Quota* quota = Find(of);
   if (quota == nullptr) return true;

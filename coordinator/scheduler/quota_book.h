@@ -83,6 +83,10 @@ class QuotaBook {
   Hold Send(const QuotaKey& of, uint64_t tokens, absl::Time now);
   void End(const Hold& hold, const CallEnd& end, absl::Time now);
 
+  // The largest limit that a call of `tokens` to the model exceeds under every key used so far: it can
+  // never be let in. 0: some quota may hold it.
+  uint64_t LimitBelow(absl::string_view model, uint64_t tokens) const;
+
   // True while there is plenty: for calls that are only nice to have.
   bool HasPlenty(const QuotaKey& of, absl::Time now);
   // Until when the provider has closed it; InfinitePast when it is open.

@@ -150,6 +150,17 @@ void QuotaLedger::Learn(const Reservation& reservation, const RateLimits& header
   LearnLimits(headers, reservation.tokens, now);
 }
 
+uint64_t QuotaLedger::LimitBelow(uint64_t tokens) const {
+  double least = static_cast<double>(tokens);
+  for (const Buckets* buckets : {&uncached_, &total_}) {
+    for (const QuotaBucket& bucket : *buckets) {
+      if (bucket.known()) least = std::min(least, bucket.limit());
+    }
+  }
+  const auto limit = static_cast<uint64_t>(least);
+  return limit < tokens ? limit : 0;
+}
+
 double QuotaLedger::Headroom(absl::Time now) const {
   const size_t minute = Index(QuotaPeriod::kMinute);
   double least = closed_until_ > now ? 0 : 1;

@@ -52,6 +52,9 @@ class QuotaLedger {
   // The headers of the call's reply. Before Settle.
   void Learn(const Reservation& reservation, const RateLimits& headers, absl::Time now);
 
+  // The smallest known limit on tokens that a call of `tokens` exceeds: it can never be let in. 0: none.
+  uint64_t LimitBelow(uint64_t tokens) const;
+
   // Share of the minute's buckets that is left, the least of them; 1 when nothing is known.
   double Headroom(absl::Time now) const;
 

@@ -11,6 +11,8 @@ namespace {
 constexpr absl::Duration kClosedLong = absl::Seconds(5);
 // A slow call that cannot be hedged now is looked at again after this part of its model's usual time.
 constexpr double kLookAgain = 0.25;
+// Of the tokens estimated for a prompt at most, those that it has at least.
+constexpr double kSurePromptShare = 0.6;
 
 bool Offers(const WorkerCapacity& capacity, absl::string_view model) {
   const std::vector<std::string>& models = capacity.models;
@@ -337,6 +339,15 @@ std::string Scheduler::ModelOf(const AttemptRef& ref) const {
 uint64_t Scheduler::PromptTokensOf(const AttemptRef& ref) const {
   const auto it = running_.find(ref);
   return it == running_.end() ? 0 : it->second.prompt_tokens;
+}
+
+uint64_t Scheduler::LeastDemandOf(const AttemptRef& ref) const {
+  const auto it = running_.find(ref);
+  if (it == running_.end() || it->second.hold.quota == nullptr) return 0;
+  // The prompt's part is an upper estimate.
+  const uint64_t reserved = it->second.hold.reservation.tokens;
+  const uint64_t prompt = std::min(it->second.prompt_tokens, reserved);
+  return reserved - prompt + static_cast<uint64_t>(kSurePromptShare * static_cast<double>(prompt));
 }
 
 uint32_t Scheduler::RunningOn(const WorkerId& id) const {

@@ -77,6 +77,13 @@ class Scheduler {
   // The model that a running attempt asks, and what was estimated for its prompt; "" and 0 when it is not running.
   std::string ModelOf(const AttemptRef& ref) const;
   uint64_t PromptTokensOf(const AttemptRef& ref) const;
+  // The tokens that a running attempt needs of its quota at the very least; 0 when it is not running. Asked
+  // before Finish, which may learn of the limit.
+  uint64_t LeastDemandOf(const AttemptRef& ref) const;
+  // QuotaBook::LimitBelow.
+  uint64_t LimitBelow(absl::string_view model, uint64_t tokens) const {
+    return quotas_.LimitBelow(model, tokens);
+  }
   uint32_t RunningOn(const WorkerId& worker) const;
   std::vector<QuotaView> Quotas(absl::Time now) const { return quotas_.Views(now); }
   double retries_saved() const { return retries_.saved(); }

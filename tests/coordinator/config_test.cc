@@ -1,5 +1,8 @@
 #include "coordinator/config.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -17,7 +20,8 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 absl::StatusOr<CoordinatorConfig> Read(absl::string_view text) {
-  const std::string path = absl::StrCat(testing::TempDir(), "/config_test.yaml");
+  const std::string path = absl::StrCat(testing::TempDir(), "/config_test_", getpid(),
+                                        ".yaml");  // tests run side by side
   std::ofstream(path) << text;
   absl::StatusOr<CoordinatorConfig> config = ReadCoordinatorConfig(path);
   std::remove(path.c_str());
@@ -134,6 +138,45 @@ TEST(CoordinatorConfigTest, TypesAreChecked) {
   EXPECT_THAT(MistakesIn("aliases: [a, b]\n"), HasSubstr("aliases"));
   EXPECT_THAT(MistakesIn("aliases: {a: [b]}\n"), HasSubstr("aliases.a"));
   EXPECT_THAT(MistakesIn("quotas: [5]\n"), HasSubstr("quotas[0]"));
+}
+
+TEST(CoordinatorConfigTest, PresetsAreAddedOrTakeThePlaceOfShippedOnes) {
+  const absl::StatusOr<CoordinatorConfig> config = Read(R"(
+presets:
+  - name: duo
+    description: Two answers and a reply
+    moa:
+      layers:
+        - agents: [{name: a, model: gpt-oss-120b, samples: 2}]
+      aggregator: {model: llama3.1-8b}
+  - name: moa
+    description: Ours
+    moa: {aggregator: {model: gpt-oss-120b}}
+)");
+  ASSERT_OK(config);
+  EXPECT_EQ(config->presets.size(), ShippedPresets().size() + 1);
+  const auto find = [&](absl::string_view name) {
+    return *std::find_if(config->presets.begin(), config->presets.end(),
+                         [&](const v1::Preset& preset) { return preset.name() == name; });
+  };
+  EXPECT_EQ(find("moa").description(), "Ours");
+  EXPECT_EQ(find("duo").moa().layers_size(), 1);
+}
+
+TEST(CoordinatorConfigTest, AnUnsoundPresetIsToldAtTheStart) {
+  const std::string mistakes = MistakesIn(R"(
+presets:
+  - name: duo
+    moa:
+      layers:
+        - cycles: 100
+          agents: [{name: a, model: nobody-knows}]
+      aggregator: {model: gpt-oss-120b}
+)");
+  EXPECT_THAT(mistakes,
+              HasSubstr("moa.layers[0].agents[0].model: \"nobody-knows\" is no known model"));
+  EXPECT_THAT(mistakes, HasSubstr("cycles"));
+  EXPECT_THAT(mistakes, HasSubstr(".yaml:3: presets[0]"));
 }
 
 }  // namespace

@@ -32,6 +32,13 @@ v1::Agent FullAgent(const std::string& name) {
   agent.set_presence_penalty(2);
   agent.add_fallback_models("qwen-3.8-27b");
   agent.add_fallback_models("another");
+  v1::ResponseFormat* format = agent.mutable_response_format();
+  format->set_type(v1::ResponseFormat::JSON_SCHEMA);
+  format->set_name("reply");
+  format->set_schema(R"({"type":"object"})");
+  format->set_strict(true);
+  agent.set_sees(v1::Agent::DEALT);
+  agent.set_description(kOddBytes);
   return agent;
 }
 
@@ -60,6 +67,34 @@ v1::JobSpec FullSpec() {
   layer->set_cycles(2);
   layer->mutable_quorum()->set_min(2);
   layer->mutable_quorum()->mutable_grace()->set_nanos(500'000'000);
+  layer->mutable_enough()->set_answers(2);
+  layer->mutable_enough()->set_confidence(0);
+  *layer->mutable_route()->mutable_router() = FullAgent("router");
+  layer->mutable_route()->set_top(1);
+  v1::Critique* critique = layer->mutable_critique();
+  *critique->add_critics() = FullAgent("critic");
+  critique->set_scope(v1::Critique::ALL);
+  critique->set_verdict(v1::Critique::SCORE);
+  critique->set_keep(2);
+  critique->set_accept_score(0);
+  critique->set_accept_min(1);
+  critique->set_rounds(3);
+  critique->set_feedback(v1::Critique::ALL_ANSWERS);
+  critique->add_escalate()->set_max_completion_tokens(16384);
+  critique->mutable_escalate(0)->set_reasoning_effort("high");
+  critique->mutable_escalate(0)->set_temperature(0);
+  critique->set_may_end(true);
+  layer->mutable_vote()->set_match(v1::MATCH_NUMBER);
+  layer->mutable_vote()->set_min_agree(2);
+  layer->mutable_early_exit()->set_match(v1::MATCH_LAST_LINE);
+  layer->mutable_early_exit()->set_min_agree(2);
+  v1::References* references = spec.mutable_moa()->mutable_references();
+  references->set_placement(v1::References::SYSTEM);
+  references->set_first_number(0);
+  references->set_shuffle(true);
+  references->set_drop_similar(0.5);
+  references->set_template_(kOddBytes);
+  spec.set_follows("01JABCDEFGHJKMNPQRSTVWXYZ0");
   *layer->add_agents() = FullAgent("one");
   *layer->add_agents() = FullAgent("two");
   *spec.mutable_moa()->mutable_aggregator() = FullAgent("aggregator");
@@ -101,6 +136,16 @@ TEST(ConvertTest, JobSurvivesTheRoundTrip) {
   EXPECT_EQ(spec.moa.layers[0].agents[1].top_p, 0.0);
 }
 
+TEST(ConvertTest, AJobWithoutAnAggregatorSurvivesTheRoundTrip) {
+  v1::JobSpec original = FullSpec();
+  original.mutable_moa()->clear_aggregator();
+  original.mutable_moa()->set_best_answer(true);
+  v1::JobSpec moved = original;
+  v1::JobSpec back;
+  SpecToProto(SpecFromProto(&moved), &back);
+  EXPECT_EQ(Differences(original, back), "");
+}
+
 // A reflection walk over FullSpec: a field added to the proto must be added to the engine's struct too.
 TEST(ConvertTest, TheFullJobLeavesNoFieldOut) {
   const v1::JobSpec spec = FullSpec();
@@ -116,8 +161,11 @@ TEST(ConvertTest, TheFullJobLeavesNoFieldOut) {
     }
   };
   expect_all_set(spec, "preset");
-  expect_all_set(spec.moa(), "");
+  expect_all_set(spec.moa(), "best_answer");
+  expect_all_set(spec.moa().references(), "");
   expect_all_set(spec.moa().layers(0), "");
+  expect_all_set(spec.moa().layers(0).critique(), "");
+  expect_all_set(spec.moa().layers(0).critique().escalate(0), "");
   expect_all_set(spec.moa().aggregator(), "");
   expect_all_set(spec.tools(0), "");
   expect_all_set(spec.tool_choice(), "");

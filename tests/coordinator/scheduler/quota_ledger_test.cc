@@ -129,6 +129,18 @@ TEST(QuotaLedgerTest, NonsenseInHeadersChangesNothing) {
   ledger.Settle(reservation, {}, kLedgerStart);
 }
 
+TEST(QuotaLedgerTest, KnowsWhichCallsItNeverHolds) {
+  EXPECT_EQ(QuotaLedger(QuotaLimits()).LimitBelow(1'000'000'000), 0u) << "nothing is known";
+  QuotaLedger ledger(PerMinute(10, 1000));
+  EXPECT_EQ(ledger.LimitBelow(1000), 0u);
+  EXPECT_EQ(ledger.LimitBelow(1001), 1000u);
+  const auto reservation = ledger.Reserve(900, kLedgerStart);
+  EXPECT_EQ(ledger.LimitBelow(1000), 0u) << "what is there now is another matter";
+  ledger.Learn(reservation, Headers(500, 400), kLedgerStart);
+  EXPECT_EQ(ledger.LimitBelow(1000), 500u);
+  ledger.Settle(reservation, {}, kLedgerStart);
+}
+
 TEST(QuotaLedgerTest, HeadroomIsTheLeastOfTheMinutesShares) {
   QuotaLedger ledger(PerMinute(10, 1000));
   EXPECT_EQ(ledger.Headroom(kLedgerStart), 1);

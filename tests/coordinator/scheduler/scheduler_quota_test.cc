@@ -133,6 +133,36 @@ TEST_F(SchedulerQuotaTest, WorkGoesWhereQuotaIs) {
   EXPECT_THAT(Assign(), ElementsAre("a@p", "b@r", "c@r", "d@r"));
 }
 
+TEST_F(SchedulerQuotaTest, ACallIsBeyondQuotaOnlyWhereNoKnownOneHoldsIt) {
+  Use(Limited(1000, "poor"));
+  SetWorker("p", "poor");
+  SetWorker("r", "rich");
+  ReadyAttempt call = Call("a", 3000);
+  call.prompt_tokens = 1000;
+  call.completion_tokens = 2000;
+  scheduler_->Enqueue(std::move(call));
+  EXPECT_EQ(scheduler_->LeastDemandOf(CallRef("a")), 0u) << "it is not running";
+  ASSERT_THAT(Assign(), SizeIs(1));
+  EXPECT_EQ(scheduler_->LeastDemandOf(CallRef("a")), 2600u)
+      << "the prompt's part is an upper estimate";
+  scheduler_->Enqueue(Call("b", 3000));
+  ASSERT_THAT(Assign(), SizeIs(1));
+  EXPECT_EQ(scheduler_->LimitBelow("m", 2600), 0u) << "nothing is known of the rich one";
+  RateLimits headers;
+  headers.tokens[0] = {.limit = 2000, .remaining = 2000};
+  for (const char* job : {"a", "b"}) {
+    scheduler_->Finish(CallRef(job),
+                       {.kind = CallEnd::Kind::kQuotaRefused,
+                        .retry_after = absl::Seconds(1),
+                        .tokens_short = true,
+                        .headers = headers},
+                       absl::ZeroDuration(), 0, kQuotaStart);
+  }
+  EXPECT_EQ(scheduler_->LimitBelow("m", 2600), 2000u);
+  EXPECT_EQ(scheduler_->LimitBelow("m", 2000), 0u);
+  EXPECT_EQ(scheduler_->LimitBelow("another", 2600), 0u);
+}
+
 TEST_F(SchedulerQuotaTest, AClosedModelDelaysOnlyItself) {
   SetWorker("w", "k");
   scheduler_->Enqueue(Call("a", 100));
