@@ -111,6 +111,12 @@ void CopyParameters(const v1::Agent& parameters, upstream::ChatRequest& request)
     request.frequency_penalty = parameters.frequency_penalty();
   }
   if (parameters.has_presence_penalty()) request.presence_penalty = parameters.presence_penalty();
+  const v1::ResponseFormat& format = parameters.response_format();
+  if (format.type() == v1::ResponseFormat::TEXT) return;
+  request.response_format = {.type = static_cast<upstream::ResponseFormat::Type>(format.type()),
+                             .name = format.name(),
+                             .schema = format.schema(),
+                             .strict = format.strict()};
 }
 
 void CopyTools(const v1::RunTask& task, upstream::ChatRequest& request) {
@@ -205,6 +211,10 @@ absl::StatusOr<upstream::ChatRequest> MakeChatRequest(const v1::RunTask& task,
   }
   flush();
   CopyParameters(task.parameters(), request);
+  // The API does not stream replies of this kind (CEREBRAS_API section 2).
+  if (request.response_format.type == upstream::ResponseFormat::Type::kJsonObject) {
+    request.stream = false;
+  }
   CopyTools(task, request);
   return request;
 }

@@ -15,13 +15,17 @@ absl::Status CheckFinite(absl::string_view field, const std::optional<double>& v
   return absl::InvalidArgumentError(absl::StrCat(field, " is not a number"));
 }
 
+// The text goes into the request as it is, so it must be one whole JSON object and nothing more.
+bool IsJsonObject(const std::string& text) {
+  simdjson::dom::parser parser;
+  simdjson::dom::object object;
+  return parser.parse(text).get(object) == simdjson::SUCCESS;
+}
+
 absl::Status CheckTool(const Tool& tool) {
   if (tool.name.empty()) return absl::InvalidArgumentError("a tool has no name");
   if (tool.parameters.empty()) return absl::OkStatus();
-  // The text goes into the request as it is, so it must be one whole JSON object and nothing more.
-  simdjson::dom::parser parser;
-  simdjson::dom::object object;
-  if (parser.parse(tool.parameters).get(object) != simdjson::SUCCESS) {
+  if (!IsJsonObject(tool.parameters)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the parameters of tool '", tool.name, "' are not a JSON object"));
   }
@@ -42,6 +46,10 @@ absl::Status Validate(const ChatRequest& request) {
         {"frequency_penalty", request.frequency_penalty},
         {"presence_penalty", request.presence_penalty}}) {
     if (absl::Status status = CheckFinite(field, value); !status.ok()) return status;
+  }
+  const ResponseFormat& format = request.response_format;
+  if (format.type == ResponseFormat::Type::kJsonSchema && !IsJsonObject(format.schema)) {
+    return absl::InvalidArgumentError("the schema of response_format is not a JSON object");
   }
   for (const Tool& tool : request.tools) {
     if (absl::Status status = CheckTool(tool); !status.ok()) return status;

@@ -25,6 +25,15 @@ struct ToolChoice {
   std::string function;            // kFunction only
 };
 
+// What the reply must look like; as moa.v1.ResponseFormat.
+struct ResponseFormat {
+  enum class Type : int { kText = 0, kJsonObject = 1, kJsonSchema = 2 };
+  Type type = Type::kText;  // kText: left out
+  std::string name;         // kJsonSchema only, as the next
+  std::string schema;       // a JSON object as JSON
+  bool strict = false;
+};
+
 // How long each phase of a call may take. Every wait is bounded, so that a provider that hangs
 // costs a slot for a known time. A phase that is over time ends the call with kUpstreamTimeout.
 struct Timeouts {
@@ -58,6 +67,8 @@ struct ChatRequest {
   std::optional<double> frequency_penalty;
   std::optional<double> presence_penalty;
 
+  ResponseFormat response_format;
+
   std::vector<Tool> tools;
   ToolChoice tool_choice;                   // left out when there are no tools
   std::optional<bool> parallel_tool_calls;  // left out when there are no tools
@@ -69,7 +80,7 @@ struct ChatRequest {
 };
 
 // What would make the provider refuse the request or the JSON ill-formed: no model, no message, a
-// number that is not finite, a tool whose `parameters` is not a JSON object. kInvalidArgument, with
+// number that is not finite, a tool's `parameters` or a schema that is not a JSON object. kInvalidArgument, with
 // the field's name. Ranges are the provider's to judge (they differ by model).
 absl::Status Validate(const ChatRequest& request);
 

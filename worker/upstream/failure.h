@@ -63,8 +63,8 @@ struct Classification {
 Classification Classify(const Failure& failure);
 
 // The error to report: Classify's verdict, with words for people that say what happened, at which
-// address and what to do. `address` is the base URL. Anything that equals `secret` (when it is not
-// empty) is cut out, should the provider have echoed the key. Pure.
+// address and what to do. `address` is the base URL. Anything that equals `secret` (of 8 bytes
+// or more: shorter ones are parts of words) is cut out, should the provider have echoed the key. Pure.
 AttemptError MakeAttemptError(const Failure& failure, absl::string_view address,
                               absl::string_view secret);
 

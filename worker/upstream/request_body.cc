@@ -68,6 +68,27 @@ void WriteToolChoice(const ChatRequest& request, JsonWriter& writer) {
   }
 }
 
+void WriteResponseFormat(const ResponseFormat& format, JsonWriter& writer) {
+  if (format.type == ResponseFormat::Type::kText) return;
+  writer.Key("response_format");
+  writer.BeginObject();
+  if (format.type == ResponseFormat::Type::kJsonObject) {
+    writer.Member("type", "json_object");
+    writer.EndObject();
+    return;
+  }
+  writer.Member("type", "json_schema");
+  writer.Key("json_schema");
+  writer.BeginObject();
+  writer.Member("name", format.name);
+  writer.Key("strict");
+  writer.Bool(format.strict);
+  writer.Key("schema");
+  writer.Raw(format.schema);
+  writer.EndObject();
+  writer.EndObject();
+}
+
 void WriteDouble(absl::string_view name, const std::optional<double>& value, JsonWriter& writer) {
   if (!value) return;
   writer.Key(name);
@@ -122,6 +143,7 @@ void RequestBody::Assign(const ChatRequest& request, const Provider& provider) {
       !request.prompt_cache_key.empty()) {
     writer.Member("prompt_cache_key", request.prompt_cache_key);
   }
+  WriteResponseFormat(request.response_format, writer);
   WriteTools(request, writer);
   WriteToolChoice(request, writer);
   writer.Key("messages");

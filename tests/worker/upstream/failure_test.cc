@@ -187,6 +187,13 @@ TEST(MakeAttemptErrorTest, NeverShowsTheKey) {
   EXPECT_THAT(error.error.upstream_code, Not(HasSubstr("topsecret")));
 }
 
+TEST(MakeAttemptErrorTest, AKeyThatIsPartOfWordsLeavesThemAlone) {
+  Failure failure = StatusFailure({401, "wrong_api_key", {}, {}, {}, false, {}});
+  failure.provider.message = "Incorrect API key provided.";
+  EXPECT_THAT(MakeAttemptError(failure, "http://h", "k").error.message,
+              HasSubstr("Incorrect API key provided"));
+}
+
 TEST(MakeAttemptErrorTest, BoundsAndRepairsTheMessage) {
   Failure failure = StatusFailure({400, "wrong_api_format", {}, {}, {}, false, {}});
   failure.provider.message = "\xFF" + std::string(100000, 'x');
