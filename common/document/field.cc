@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -96,8 +97,10 @@ Field Field::Child(const Node* node, std::string path) const {
   return child;
 }
 
-void Field::Report(std::string message) const {
-  problems_->Add({document_->file, line_, column_, path_, std::move(message)});
+void Field::Report(std::string message) const { problems_->Add(At(std::move(message))); }
+
+Problem Field::At(std::string message) const {
+  return {document_->file, line_, column_, path_, std::move(message)};
 }
 
 const Node* Field::Scalar(absl::string_view expected) const {
@@ -138,7 +141,13 @@ std::optional<uint64_t> Field::Unsigned(uint64_t min, uint64_t max) const {
     Report(absl::StrCat("must be a whole number, not \"", Excerpt(scalar->text), "\""));
     return std::nullopt;
   }
-  if (!absl::SimpleAtoi(scalar->text, &value) || value < min || value > max) {
+  const bool fits = absl::SimpleAtoi(scalar->text, &value);
+  const bool below = fits ? value < min : scalar->text[0] == '-';
+  if (below && max >= std::numeric_limits<uint32_t>::max()) {  // nobody's limit
+    Report(absl::StrCat("must be at least ", min, ", not ", Excerpt(scalar->text)));
+    return std::nullopt;
+  }
+  if (!fits || value < min || value > max) {
     Report(absl::StrCat("must be from ", min, " to ", max, ", not ", Excerpt(scalar->text)));
     return std::nullopt;
   }
@@ -193,6 +202,22 @@ std::vector<Field> Field::ItemsOrScalar() const {
   return Items();
 }
 
+std::vector<Field> Field::Entries() const {
+  std::vector<Field> entries;
+  if (node_ == nullptr) return entries;
+  if (node_->kind != NodeKind::kMapping) {
+    Report(absl::StrCat("must be a mapping, not ", NameOf(node_->kind)));
+    return entries;
+  }
+  entries.reserve(node_->children.size());
+  for (const Node& child : node_->children) {
+    entries.push_back(
+        Child(&child, absl::StrCat(path_, path_.empty() ? "" : ".", Excerpt(child.key))));
+    if (!entries.back().present()) entries.back().Report("is empty");
+  }
+  return entries;
+}
+
 Mapping::Mapping(Field field) : field_(std::move(field)) {
   if (!field_.present()) return;
   if (field_.node().kind == NodeKind::kMapping) {
@@ -215,16 +240,23 @@ Field Mapping::Required(absl::string_view key) {
 }
 
 void Mapping::ReportUnknown() const {
-  if (!present_) return;
+  for (Problem& problem : Unknown()) field_.problems_->Add(std::move(problem));
+}
+
+std::vector<Problem> Mapping::Unknown() const {
+  std::vector<Problem> unknown;
+  if (!present_) return unknown;
   for (const Node& child : field_.node().children) {
     if (std::find(known_.begin(), known_.end(), child.key) != known_.end()) continue;
     const std::string near = NearestWord(child.key, known_);
-    field_
-        .Child(&child,
-               absl::StrCat(field_.path(), field_.path().empty() ? "" : ".", Excerpt(child.key)))
-        .Report(near.empty() ? "unknown field"
-                             : absl::StrCat("unknown field; did you mean \"", near, "\"?"));
+    unknown.push_back(
+        field_
+            .Child(&child, absl::StrCat(field_.path(), field_.path().empty() ? "" : ".",
+                                        Excerpt(child.key)))
+            .At(near.empty() ? "unknown field"
+                             : absl::StrCat("unknown field; did you mean \"", near, "\"?")));
   }
+  return unknown;
 }
 
 }  // namespace moa

@@ -50,8 +50,14 @@ class Field {
   // As Items, but a single scalar counts as a list of one.
   std::vector<Field> ItemsOrScalar() const;
 
+  // The values of a mapping in the order of the file, those that are null reported and absent;
+  // node().key is the key.
+  std::vector<Field> Entries() const;
+
   // Adds a problem at this place, or, for an absent field, at the mapping that should hold it.
   void Report(std::string message) const;
+  // The problem that Report would add.
+  Problem At(std::string message) const;
 
  private:
   friend class Mapping;
@@ -83,6 +89,8 @@ class Mapping {
   // Every field that was not asked for is a problem, with the known name nearest to it as a
   // suggestion.
   void ReportUnknown() const;
+  // The same as a list, for a reader to whom unknown fields are no problems. Not added to any.
+  std::vector<Problem> Unknown() const;
 
  private:
   Field field_;

@@ -112,4 +112,19 @@ std::optional<v1::ToolChoice> ReadToolChoice(const Field& field) {
   return choice;
 }
 
+void ReadConversation(Mapping& m, v1::JobSpec& spec) {
+  const Field prompt = m["prompt"];
+  const Field messages = m["messages"];
+  if (prompt.present() && messages.present()) {
+    messages.Report("give prompt or messages, not both");
+  }
+  if (auto text = prompt.String()) {
+    if (text->empty()) prompt.Report("is empty");
+    v1::Message* message = spec.add_messages();
+    message->set_role(v1::ROLE_USER);
+    message->set_content(*std::move(text));
+  }
+  for (const Field& item : messages.Items()) *spec.add_messages() = ReadMessage(item);
+}
+
 }  // namespace moa

@@ -11,6 +11,9 @@ namespace moa {
 // name, reasoning, tool_calls, tool_call_id.
 v1::Message ReadMessage(const Field& field);
 
+// Reads `prompt` or `messages`.
+void ReadConversation(Mapping& m, v1::JobSpec& spec);
+
 // Reads one entry of `tools`: {name, description, parameters, strict}, or the API's form with these
 // under `function`. `parameters` is a mapping (a JSON Schema) or text that holds one as JSON.
 v1::Tool ReadTool(const Field& field);

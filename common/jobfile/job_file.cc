@@ -6,28 +6,13 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/time/time.h"
 #include "common/document/field.h"
 #include "common/jobfile/conversation_fields.h"
 #include "common/jobfile/moa_fields.h"
+#include "common/jobfile/workshop_file.h"
 
 namespace moa {
 namespace {
-
-void ReadConversation(Mapping& m, v1::JobSpec& spec) {
-  const Field prompt = m["prompt"];
-  const Field messages = m["messages"];
-  if (prompt.present() && messages.present()) {
-    messages.Report("give prompt or messages, not both");
-  }
-  if (auto text = prompt.String()) {
-    if (text->empty()) prompt.Report("is empty");
-    v1::Message* message = spec.add_messages();
-    message->set_role(v1::ROLE_USER);
-    message->set_content(*std::move(text));
-  }
-  for (const Field& item : messages.Items()) *spec.add_messages() = ReadMessage(item);
-}
 
 v1::Budget ReadBudget(const Field& field) {
   v1::Budget budget;
@@ -49,10 +34,11 @@ v1::JobSpec ReadJobSpec(const Document& document, Problems& problems) {
   if (auto v = m["name"].String()) spec.set_name(*v);
   if (auto v = m["tenant"].String()) spec.set_tenant(*v);
   ReadConversation(m, spec);
+  if (auto v = m["follows"].String()) spec.set_follows(*v);
   if (auto v = m["preset"].String()) spec.set_preset(*v);
   if (const Field moa = m["moa"]; moa.present()) {
-    if (!spec.preset().empty()) moa.Report("give preset or moa, not both");
-    *spec.mutable_moa() = ReadMoa(moa);
+    const bool changes = !spec.preset().empty();
+    *spec.mutable_moa() = ReadMoa(moa, changes ? MoaForm::kChanges : MoaForm::kWhole);
   }
   for (const Field& tool : m["tools"].Items()) *spec.add_tools() = ReadTool(tool);
   if (auto v = ReadToolChoice(m["tool_choice"])) *spec.mutable_tool_choice() = *v;
@@ -71,15 +57,29 @@ std::optional<JobFile> ReadJobFile(absl::string_view text, absl::string_view fil
   const size_t total_before = problems.total();
   std::optional<Document> document = ReadDocument(text, file, problems);
   if (!document) return std::nullopt;
-  v1::JobSpec spec = ReadJobSpec(*document, problems);
+  JobFile job;
+  if (IsWorkshopFile(*document)) {
+    WorkshopJob workshop = ReadWorkshopFile(*document, problems);
+    job.spec = std::move(workshop.spec);
+    job.warnings = std::move(workshop.warnings);
+    job.origins = std::move(workshop.origins);
+  } else {
+    job.spec = ReadJobSpec(*document, problems);
+  }
   if (problems.total() != total_before) {
     problems.SortByLine();
     return std::nullopt;
   }
-  return JobFile{std::move(spec), *std::move(document)};
+  job.document = *std::move(document);
+  return job;
 }
 
 Problem JobFile::Locate(absl::string_view field, absl::string_view message) const {
+  if (const FieldOrigin* origin = FindOrigin(origins, field)) {
+    Problem problem = origin->place;
+    problem.message = std::string(message);
+    return problem;
+  }
   std::string path(field);
   if (absl::StartsWith(path, "messages") && document.root.Find("messages") == nullptr) {
     path = "prompt";

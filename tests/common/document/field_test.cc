@@ -62,7 +62,7 @@ TEST_F(FieldTest, ReportsEveryWrongTypeWithPathAndLine) {
             "f.yaml:1: s: must be text, not a list\n"
             "f.yaml:2: b: must be true or false, not \"true\"\n"
             "f.yaml:3: b2: must be true or false, not \"yes\"\n"
-            "f.yaml:4: u: must be from 0 to 18446744073709551615, not -1\n"
+            "f.yaml:4: u: must be at least 0, not -1\n"
             "f.yaml:5: u2: must be a whole number, not \"1.0\"\n"
             "f.yaml:6: u3: must be a whole number, not \"5\"\n"
             "f.yaml:7: n: must be a number, not \".inf\"\n"
@@ -118,6 +118,37 @@ TEST(ProblemsTest, ShowsTheFirstFiftyAndCountsTheRest) {
   EXPECT_THAT(problems.ToString(), testing::EndsWith("f:50: p: bad\n… and 10 more"));
   EXPECT_EQ(problems.ToStatus().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(Problems().ToStatus().ok());
+}
+
+// A mapping from names that the writer chose: its values in the order of the file.
+TEST(FieldEntriesTest, GivesTheEntriesOfAMapping) {
+  Problems problems;
+  const auto document = ReadYaml("z: 1\na.b:\nc: {d: 2}\nlist: [x]\n", "e.yaml", problems);
+  ASSERT_TRUE(document.has_value());
+  const Field root = Field::Root(*document, problems);
+  const std::vector<Field> entries = root.Entries();
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(entries[0].node().key, "z");
+  EXPECT_EQ(entries[0].path(), "z");
+  EXPECT_FALSE(entries[1].present());
+  EXPECT_EQ(entries[2].Entries().at(0).path(), "c.d");
+  EXPECT_TRUE(entries[3].Entries().empty());
+  EXPECT_TRUE(entries[1].Entries().empty());
+  EXPECT_EQ(problems.ToString(),
+            "e.yaml:2: a.b: is empty\ne.yaml:4: list: must be a mapping, not a list");
+}
+
+// A reader that forgives unknown fields still gets to know them.
+TEST(MappingTest, ListsUnknownFieldsWithoutReportingThem) {
+  Problems problems;
+  const auto document = ReadYaml("name: x\nnme: y\n", "e.yaml", problems);
+  ASSERT_TRUE(document.has_value());
+  Mapping m(Field::Root(*document, problems));
+  EXPECT_EQ(m["name"].String(), "x");
+  const std::vector<Problem> unknown = m.Unknown();
+  ASSERT_EQ(unknown.size(), 1u);
+  EXPECT_EQ(unknown[0].ToString(), "e.yaml:2: nme: unknown field; did you mean \"name\"?");
+  EXPECT_TRUE(problems.empty());
 }
 
 }  // namespace

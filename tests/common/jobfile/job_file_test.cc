@@ -35,7 +35,8 @@ TEST_P(GoodJobFileTest, IsReadAsTheJobBesideIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, GoodJobFileTest,
-                         testing::Values("good_full.yaml", "good_small.json"));
+                         testing::Values("good_full.yaml", "good_small.json",
+                                         "good_override.yaml"));
 
 class BadJobFileTest : public testing::TestWithParam<const char*> {};
 
@@ -48,7 +49,7 @@ TEST_P(BadJobFileTest, YieldsEveryMistakeBesideIt) {
 
 INSTANTIATE_TEST_SUITE_P(Files, BadJobFileTest,
                          testing::Values("bad_everything.yaml", "bad_types.json", "bad_syntax.json",
-                                         "bad_list.yaml"));
+                                         "bad_list.yaml", "bad_flow.yaml"));
 
 TEST(JobFileTest, TellsWhereAFieldOfTheJobCameFrom) {
   Problems problems;
