@@ -48,6 +48,23 @@ std::string ReadReplyTokens(const std::string& text, ReplyLength& length) {
   return "--reply-tokens: '" + text + "' is not N or MIN-MAX with 1 <= MIN <= MAX <= 1000000";
 }
 
+// Throws with the flag's name.
+void ReadSpecs(const std::vector<std::string>& faults,
+               const std::vector<std::string>& personalities, SimulatorOptions& simulator) {
+  for (const std::string& text : faults) {
+    absl::StatusOr<FaultSpec> spec = ParseFault(text);
+    if (!spec.ok()) {
+      throw CLI::ValidationError("--fault", std::string(spec.status().message()));
+    }
+    simulator.faults.push_back(*std::move(spec));
+  }
+  if (faults.size() > Faults::kFaultsMax) throw CLI::ValidationError("--fault", "too many");
+  for (const std::string& text : personalities) {
+    const absl::Status status = ApplyPersonality(text, &simulator.personality);
+    if (!status.ok()) throw CLI::ValidationError("--personality", std::string(status.message()));
+  }
+}
+
 }  // namespace
 
 std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
@@ -62,6 +79,7 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
   std::string reply_tokens = "40-240";
   std::string log_format = "text";
   std::vector<std::string> faults;
+  std::vector<std::string> personalities;
   Add(app, "listen", flags.http.listen, "HOST:PORT to serve on; port 0 takes any", "Network");
   Add(app, "threads", flags.http.threads, "threads that serve connections", "Network")
       ->check(CLI::Range(1, 64));
@@ -79,6 +97,10 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
   Add(app, "reply-tokens", reply_tokens, "length of answers in tokens, N or MIN-MAX", "Behaviour");
   Add(app, "fault", faults, std::string("make something go wrong (repeatable): ") + kFaultHelp,
       "Behaviour")
+      ->allow_extra_args(false)
+      ->delimiter('\0');
+  Add(app, "personality", personalities,
+      std::string("what models are like (repeatable): ") + kPersonalityHelp, "Behaviour")
       ->allow_extra_args(false)
       ->delimiter('\0');
   Add(app, "tier", tier, "rate limits: free, developer or unlimited", "Limits")
@@ -103,14 +125,7 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
         !mistake.empty()) {
       throw CLI::ValidationError(mistake);
     }
-    for (const std::string& text : faults) {
-      absl::StatusOr<FaultSpec> spec = ParseFault(text);
-      if (!spec.ok()) {
-        throw CLI::ValidationError("--fault", std::string(spec.status().message()));
-      }
-      simulator.faults.push_back(*std::move(spec));
-    }
-    if (faults.size() > Faults::kFaultsMax) throw CLI::ValidationError("--fault", "too many");
+    ReadSpecs(faults, personalities, simulator);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }

@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "simulator/digest.h"
 #include "simulator/json_schema.h"
+#include "simulator/role_reply.h"
 
 namespace moa::simulator {
 namespace {
@@ -80,7 +81,8 @@ std::string Prose(const ChatRequest& request, const Model& model, absl::string_v
   const size_t size = static_cast<size_t>(tokens) * kTokenBytes;
   std::string text;
   text.reserve(size + 64);
-  absl::StrAppend(&text, Pick(kOpenings, random), " This is ", model.id, ". ", tag, "\n\n");
+  absl::StrAppend(&text, IsRevision(request) ? "Revised. " : "", Pick(kOpenings, random),
+                  " This is ", model.id, ". ", tag, "\n\n");
   // The tag stays whole, however short a reply is asked for: only the request's own bound cuts it.
   const int64_t head_tokens = CountTokens(text.size());
   if (text.size() < size) text += Quote(request);
@@ -92,6 +94,13 @@ std::string Prose(const ChatRequest& request, const Model& model, absl::string_v
   }
   CutToTokens(text, std::max(tokens, head_tokens));
   return text;
+}
+
+// Of what a reply may take in all, how much is thought before it is written.
+double ThinkingShare(const std::string& effort) {
+  if (effort == "low") return 0.15;
+  if (effort == "medium") return 0.4;
+  return effort == "high" ? 0.7 : 0;
 }
 
 // The tool to call; null: answer in words.
@@ -145,7 +154,15 @@ ReplyChoice ReplyGenerator::Choice(const ChatRequest& request, const Model& mode
     budget = std::min(budget, *request.max_completion_tokens);
   }
   const std::string effort = request.text_completion ? "none" : EffortOf(request, model);
-  const int64_t thinking = ReasoningTokens(effort, random);
+  int64_t thinking = ReasoningTokens(effort, random);
+  int64_t wanted = random.Integer(length_.min, length_.max);
+  const Personality personality = PersonalityFor(request, personality_);
+  if (personality.length) {
+    const auto [low, high] = *personality.length;
+    const double in_all = random.Real(low, high) * static_cast<double>(budget);
+    thinking = static_cast<int64_t>(in_all * ThinkingShare(effort));
+    wanted = std::max<int64_t>(1, static_cast<int64_t>(in_all) - thinking);
+  }
   while (static_cast<int64_t>(choice.reasoning.size()) < thinking * 4) {
     choice.reasoning += Pick(kThoughts, random);
   }
@@ -162,7 +179,10 @@ ReplyChoice ReplyGenerator::Choice(const ChatRequest& request, const Model& mode
                                CountTokens(tool->name.size() + choice.tool_call->arguments.size());
     return choice;
   }
-  if (request.response_format != ResponseFormat::kText) {
+  if (std::optional<RoleReply> reply = ReplyInRole(request, personality, tag, seed_)) {
+    choice.content = std::move(reply->content);
+    if (reply->truncated) choice.finish_reason = "length";
+  } else if (request.response_format != ResponseFormat::kText) {
     const std::string text = absl::StrCat(Pick(kOpenings, random), " ", tag);
     if (request.response_schema.empty()) {
       choice.content = "{\"answer\":";
@@ -172,9 +192,10 @@ ReplyChoice ReplyGenerator::Choice(const ChatRequest& request, const Model& mode
       choice.content = JsonForSchema(request.response_schema, text, random, &text_used);
     }
   } else {
-    const int64_t wanted = random.Integer(length_.min, length_.max);
     if (request.echo) choice.content = request.messages.front().content;
     choice.content += Prose(request, model, tag, wanted, random);
+    const uint64_t sample = prompt.digest + static_cast<uint64_t>(index);
+    choice.content += LastLine(request, personality, seed_, sample);
   }
   for (const std::string& stop : request.stop) {
     choice.content.resize(std::min(choice.content.size(), choice.content.find(stop)));

@@ -7,6 +7,7 @@
 
 #include "simulator/chat_request.h"
 #include "simulator/model_table.h"
+#include "simulator/personality.h"
 #include "simulator/prompt.h"
 
 namespace moa::simulator {
@@ -33,12 +34,14 @@ struct ReplyChoice {
 };
 
 // What a model answers: a short sentence, the tag of prompt.h, then plausible prose; or JSON or a
-// tool call that carries the tag in its first string. A function of the arguments alone. Reasoning
+// tool call that carries the tag in its first string. Critics, raters and routers answer in their
+// role (role_reply.h). A function of the arguments alone. Reasoning
 // counts towards max_completion_tokens and comes first, so a tight bound ends in finish_reason
 // "length" with little or no content, as on the service.
 class ReplyGenerator {
  public:
-  ReplyGenerator(uint64_t seed, ReplyLength length) : seed_(seed), length_(length) {}
+  ReplyGenerator(uint64_t seed, ReplyLength length, const Personality& personality = {})
+      : seed_(seed), length_(length), personality_(personality) {}
 
   std::vector<ReplyChoice> Generate(const ChatRequest& request, const Model& model,
                                     const Prompt& prompt) const;
@@ -49,6 +52,7 @@ class ReplyGenerator {
 
   const uint64_t seed_;
   const ReplyLength length_;
+  const Personality personality_;
 };
 
 // The service's default and the request's wish: "none", "low", "medium" or "high".

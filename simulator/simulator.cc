@@ -10,6 +10,7 @@
 #include "simulator/delivery.h"
 #include "simulator/gzip.h"
 #include "simulator/msgpack.h"
+#include "simulator/role_reply.h"
 
 namespace moa::simulator {
 namespace {
@@ -64,7 +65,7 @@ Simulator::Simulator(SimulatorOptions options)
       model_list_(ModelListJson()),
       public_model_list_(PublicModelListJson()),
       limits_(options_.limits),
-      replies_(options_.seed, options_.reply_length),
+      replies_(options_.seed, options_.reply_length, options_.personality),
       faults_(options_.faults, options_.seed, absl::Now()),
       log_(options_.records_max),
       statistics_(MonotonicNanoseconds()) {}
@@ -232,6 +233,9 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
                   "", responder);
   }
   std::vector<FaultSpec> faults = faults_.Select(model.id, prompt.text, now);
+  if (HangsInRole(request, options_.personality)) {
+    faults.push_back({.kind = FaultKind::kHang, .text = "hang"});
+  }
   for (const FaultSpec& fault : faults) record.faults.push_back(fault.text);
   const bool bare = std::any_of(faults.begin(), faults.end(), [](const FaultSpec& fault) {
     return fault.kind == FaultKind::kNoRateLimitHeaders;

@@ -28,6 +28,7 @@ struct SimulatorOptions {
       0.1;  // of requests that wait long in the queue, where times count at all
   LimitOptions limits;
   ReplyLength reply_length;
+  Personality personality;
   std::vector<FaultSpec> faults;
   size_t records_max = 100;  // requests kept for /sim/requests
 };
