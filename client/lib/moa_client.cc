@@ -245,6 +245,16 @@ absl::StatusOr<std::vector<v1::Model>> Client::Models() {
   return std::vector<v1::Model>(response.models().begin(), response.models().end());
 }
 
+absl::StatusOr<v1::InspectJobResponse> Client::Inspect(const v1::JobSpec& job) {
+  v1::InspectJobRequest request;
+  *request.mutable_job() = job;
+  v1::InspectJobResponse response;
+  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
+    return state_->stub->InspectJob(&context, request, &response);
+  }));
+  return response;
+}
+
 absl::StatusOr<std::vector<v1::Preset>> Client::Presets() {
   v1::ListPresetsResponse response;
   MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {

@@ -112,6 +112,10 @@ class Client {
   absl::StatusOr<v1::SubmitJobResponse> Submit(const v1::JobSpec& job,
                                                absl::string_view idempotency_key = "");
 
+  // What the job would do: its stages, the most that it may cost, and each prompt as its agent would
+  // get it. Nothing is accepted or sent to a model.
+  absl::StatusOr<v1::InspectJobResponse> Inspect(const v1::JobSpec& job);
+
   // The job as it stands, with all that its agents have answered.
   absl::StatusOr<v1::Job> Get(absl::string_view job_id);
 

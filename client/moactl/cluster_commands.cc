@@ -8,6 +8,7 @@
 #include "client/moactl/commands.h"
 #include "client/moactl/display_text.h"
 #include "client/moactl/json_output.h"
+#include "client/moactl/moa_json.h"
 
 namespace moa {
 namespace {
@@ -23,14 +24,43 @@ std::string Efforts(const v1::Model& model) {
       });
 }
 
+// At most: with every round that critics may ask for.
 uint64_t CallsOf(const v1::Moa& moa) {
-  uint64_t calls = 1;
+  uint64_t calls = moa.best_answer() ? 0 : 1;
   for (const v1::Layer& layer : moa.layers()) {
-    uint64_t samples = 0;
-    for (const v1::Agent& agent : layer.agents()) samples += std::max(1u, agent.samples());
-    calls += samples * std::max(1u, layer.cycles());
+    std::vector<uint64_t> samples;
+    for (const v1::Agent& agent : layer.agents()) samples.push_back(std::max(1u, agent.samples()));
+    if (layer.has_route()) {
+      ++calls;
+      std::sort(samples.rbegin(), samples.rend());
+      samples.resize(std::min<size_t>(samples.size(), layer.route().top()));
+    }
+    uint64_t answers = 0;
+    for (const uint64_t count : samples) answers += count;
+    const v1::Critique& critique = layer.critique();
+    const bool each = critique.scope() == v1::Critique::EACH;
+    const uint64_t verdicts = static_cast<uint64_t>(critique.critics_size()) * (each ? answers : 1);
+    calls += (answers + verdicts) * std::max(1u, critique.rounds()) * std::max(1u, layer.cycles());
   }
   return calls;
+}
+
+int ShowPreset(const CommandContext& context, const std::vector<v1::Preset>& presets) {
+  const std::string& name = context.invocation.preset;
+  for (const v1::Preset& preset : presets) {
+    if (preset.name() != name) continue;
+    if (context.invocation.json) {
+      context.console.Json(PresetsJson({preset}));
+      return kExitOk;
+    }
+    context.console.Answer(absl::StrCat("# ", OneLine(preset.name()), ": ",
+                                        OneLine(preset.description()), "\n",
+                                        MoaYaml(preset.moa())));
+    return kExitOk;
+  }
+  context.console.Complain(
+      absl::StrCat("there is no preset ", OneLine(name), "; moactl presets lists those there are"));
+  return kExitUsage;
 }
 
 }  // namespace
@@ -101,6 +131,7 @@ int RunModels(const CommandContext& context) {
 int RunPresets(const CommandContext& context) {
   const auto presets = context.client.Presets();
   if (!presets.ok()) return Fail(context, presets.status());
+  if (!context.invocation.preset.empty()) return ShowPreset(context, *presets);
   if (context.invocation.json) {
     context.console.Json(PresetsJson(*presets));
     return kExitOk;

@@ -60,7 +60,9 @@ class CommandLine {
     for (const auto& [subcommand, command] : commands_) {
       if (subcommand->parsed()) invocation_.command = command;
     }
-    if (prompt_->count() > 0) invocation_.submit.prompt = prompt_text_;
+    for (const CLI::Option* prompt : prompts_) {
+      if (prompt->count() > 0) invocation_.submit.prompt = prompt_text_;
+    }
     if (deadline_->count() > 0) invocation_.submit.deadline = *ParseDurationValue(deadline_text_);
     for (const std::string& name : states_) {
       invocation_.list.states.push_back(JobStateFromName(name));
@@ -112,6 +114,23 @@ class CommandLine {
     return subcommand;
   }
 
+  // What describes a job, for the commands that take one.
+  void AddJob(CLI::App* c) {
+    SubmitArguments& submit = invocation_.submit;
+    c->add_option("-f,--file", submit.file, "Job file, YAML or JSON; - is standard input");
+    c->add_option("--preset", submit.preset,
+                  "Use this MoA (see: moactl presets) instead of the file's; what the file changes "
+                  "in its preset is changed in this one");
+    CLI::Option* prompt =
+        c->add_option("--prompt", prompt_text_, "Replaces the file's prompt or messages");
+    prompts_.push_back(prompt);
+    c->add_option("--prompt-file", submit.prompt_file,
+                  "Reads the prompt from a file, byte for byte; - is standard input")
+        ->excludes(prompt);
+    c->add_option("--follows", submit.follows,
+                  "Go on from this job: its conversation and answer come before the prompt");
+  }
+
   void AddSubmit() {
     SubmitArguments& submit = invocation_.submit;
     CLI::App* c =
@@ -120,13 +139,7 @@ class CommandLine {
             "  moactl submit -f trip.yaml --wait -o json | jq -r .answer\n"
             "  git diff | moactl submit --preset workshop --prompt-file - --watch\n"
             "  moactl submit -f job.json --idempotency-key nightly-2026-11-21");
-    c->add_option("-f,--file", submit.file, "Job file, YAML or JSON; - is standard input");
-    c->add_option("--preset", submit.preset,
-                  "Use this MoA (see: moactl presets) instead of the file's");
-    prompt_ = c->add_option("--prompt", prompt_text_, "Replaces the file's prompt or messages");
-    c->add_option("--prompt-file", submit.prompt_file,
-                  "Reads the prompt from a file, byte for byte; - is standard input")
-        ->excludes(prompt_);
+    AddJob(c);
     CLI::Option* wait = c->add_flag("--wait", submit.wait, "Wait for the end and print the answer");
     c->add_flag("--watch", submit.watch, "As --wait, and show progress on standard error")
         ->excludes(wait);
@@ -138,6 +151,10 @@ class CommandLine {
         c->add_option("--deadline", deadline_text_, "Fail the job if it takes longer, as 30s or 2m")
             ->check(Parsed("DURATION",
                            [](const std::string& text) { return ParseDurationValue(text); }));
+    AddJob(Add(Command::kInspect, "inspect",
+               "Show what a job would do: stages, costs, every prompt; nothing is sent",
+               "  moactl inspect --preset ninja\n"
+               "  moactl inspect -f trip.yaml -o json | jq .calls_max"));
   }
 
   void AddJobCommands() {
@@ -153,6 +170,17 @@ class CommandLine {
                            "  moactl cancel 01KBKV3S5Q8W3Z6JY0N4T2M7RC --reason 'wrong prompt'");
     job(cancel);
     cancel->add_option("--reason", invocation_.reason, "Kept with the job, for people");
+    CLI::App* ablate =
+        Add(Command::kAblate, "ablate",
+            "Run a finished job again without each of its agents, and rate the answers",
+            "  moactl ablate 01KBKV3S5Q8W3Z6JY0N4T2M7RC --repeat 5\n"
+            "  moactl ablate 01KBKV3S5Q8W3Z6JY0N4T2M7RC --rater qwen-3.8-27b -o json");
+    job(ablate);
+    ablate->add_option("--rater", invocation_.rater,
+                       "Model that rates the answers; the job's aggregator's unless given");
+    ablate->add_option("--repeat", invocation_.repeat, "How often everything is run and rated")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 20));
     CLI::App* list = Add(Command::kList, "list", "List jobs, newest first",
                          "  moactl list --state running --state queued\n"
                          "  moactl list --limit 0 -o json | jq -r '.jobs[].job_id'");
@@ -172,7 +200,10 @@ class CommandLine {
         "  moactl workers\n  moactl workers -o json");
     Add(Command::kModels, "models", "List the models that jobs can name", "  moactl models");
     Add(Command::kPresets, "presets", "List the MoAs that jobs can name",
-        "  moactl presets\n  moactl presets -o json | jq '.presets[0].moa'");
+        "  moactl presets\n"
+        "  moactl presets ninja\n"
+        "  moactl presets -o json | jq '.presets[0].moa'")
+        ->add_option("PRESET", invocation_.preset, "Show this one wholly");
     Add(Command::kHealth, "health", "Ask whether the coordinator serves",
         "  moactl health --coordinator moa.example:7070");
     Add(Command::kCompletion, "completion", "Print a completion script for a shell",
@@ -213,7 +244,7 @@ class CommandLine {
   std::string prompt_text_;
   std::string deadline_text_;
   std::vector<std::string> states_;
-  CLI::Option* prompt_ = nullptr;
+  std::vector<CLI::Option*> prompts_;  // of each command that takes one
   CLI::Option* deadline_ = nullptr;
 };
 

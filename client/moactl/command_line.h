@@ -13,6 +13,8 @@ namespace moa {
 
 enum class Command {
   kSubmit,
+  kInspect,
+  kAblate,
   kGet,
   kList,
   kWatch,
@@ -30,6 +32,7 @@ struct SubmitArguments {
   std::optional<std::string> prompt;  // given, even if empty
   std::string prompt_file;            // "-" is standard input; empty: none
   std::optional<absl::Duration> deadline;
+  std::string follows;  // a job's id; empty: none
   std::string idempotency_key;
   bool wait = false;
   bool watch = false;
@@ -41,9 +44,12 @@ struct Invocation {
   Command command = Command::kHealth;
   ClientOptions client;
   bool json = false;
-  SubmitArguments submit;
-  std::string job_id;  // of get, watch, cancel
-  std::string reason;  // of cancel
+  SubmitArguments submit;  // of inspect, too
+  std::string preset;      // of presets; empty: all
+  std::string rater;       // of ablate: a model; empty: the job's aggregator's
+  uint32_t repeat = 3;     // of ablate
+  std::string job_id;      // of get, watch, cancel, ablate
+  std::string reason;      // of cancel
   ListOptions list;
   size_t list_max = 50;             // 0: all
   std::string shell;                // of completion

@@ -4,6 +4,7 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "client/lib/moa_client.h"
 #include "client/moactl/command_line.h"
 #include "client/moactl/terminal.h"
@@ -17,6 +18,9 @@ inline constexpr int kExitJobFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitUnreachable = 3;
 inline constexpr int kExitInterrupted = 130;
+
+// A coordinator that stays away for longer is not restarting.
+inline constexpr absl::Duration kReconnectFor = absl::Minutes(10);
 
 // Ctrl-C. While a command watches a job, the first one asks it to stop watching (which leaves the
 // job running); at any other time there is nothing to wind up and the process ends. Thread-safe.
@@ -44,6 +48,8 @@ struct CommandContext {
 int RunCommand(const Invocation& invocation, Interruption& interruption);
 
 int RunSubmit(const CommandContext& context);
+int RunInspect(const CommandContext& context);
+int RunAblate(const CommandContext& context);
 int RunGet(const CommandContext& context);
 int RunList(const CommandContext& context);
 int RunWatch(const CommandContext& context);

@@ -15,9 +15,6 @@
 namespace moa {
 namespace {
 
-// A coordinator that stays away for longer is not restarting.
-constexpr absl::Duration kReconnectFor = absl::Minutes(10);
-
 Style StyleOf(v1::JobState state) {
   if (state == v1::JOB_STATE_SUCCEEDED) return Style::kGreen;
   return IsTerminal(state) ? Style::kRed : Style::kYellow;

@@ -26,30 +26,73 @@ std::string Speed(const v1::TaskResult& task) {
   return WithThousands(tokens * 1'000'000 / (task.run_us() - task.ttft_us()));
 }
 
+// What a critic said of how many, or what was said of an answer: "8.5 accepted", "2 of 4 accepted, mean 6.1".
+std::string Judged(const v1::TaskResult& task) {
+  if (!task.verdicts().empty()) {
+    double sum = 0;
+    int accepted = 0;
+    for (const v1::Verdict& verdict : task.verdicts()) {
+      sum += verdict.score();
+      accepted += verdict.accept() ? 1 : 0;
+    }
+    if (task.verdicts_size() == 1) {
+      return absl::StrFormat("%.1f %s", sum, accepted > 0 ? "accept" : "reject");
+    }
+    return absl::StrFormat("%d of %d, mean %.1f", accepted, task.verdicts_size(),
+                           sum / task.verdicts_size());
+  }
+  if (!task.has_score()) return "";
+  return absl::StrFormat("%.1f%s", task.score(), task.accepted() ? "" : " rejected");
+}
+
 // "42%", or nothing for what has no share, as the aggregator and what failed.
 std::string Share(const v1::TaskResult& task) {
   if (!task.has_share_of_answer()) return "";
   return absl::StrFormat("%.0f%%", task.share_of_answer() * 100);
 }
 
-StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task) {
+// "judge of planner #2" for a critic who judges one answer: its samples are numbered as the answers
+// are, which says nothing more.
+std::string NameOf(const v1::TaskId& task, const TaskIds& ids) {
+  const auto judged = task.has_judges() ? ids.find(task.judges()) : ids.end();
+  if (judged == ids.end()) return TaskName(task);
+  return absl::StrCat(OneLine(task.agent()), " of ", TaskName(judged->second));
+}
+
+// "1.2", and "1.2 critique" or "1.2 route" for what a layer does besides.
+std::string StageName(const v1::LayerResult& layer) {
+  std::string name = absl::StrCat(layer.layer(), ".", layer.round());
+  const bool besides =
+      layer.kind() == v1::STAGE_KIND_CRITIQUE || layer.kind() == v1::STAGE_KIND_ROUTE;
+  if (besides) absl::StrAppend(&name, " ", KindName(layer.kind()));
+  return name;
+}
+
+// `judged`: the job has critics, whose verdicts are shown.
+StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task, const TaskIds& ids,
+               bool judged) {
   const v1::Usage& usage = task.completion().usage();
-  return {{absl::StrCat(layer.layer(), ".", layer.round())},
-          {TaskName(task.task())},
-          {OneLine(task.model()), Style::kDim},
-          {StateName(task.state()), StyleOf(task.state())},
-          {absl::StrCat(task.attempts())},
-          {FromMicros(task.queue_us())},
-          {FromMicros(task.run_us())},
-          {task.ttft_us() > 0 ? FromMicros(task.ttft_us()) : ""},
-          {WithThousands(usage.prompt_tokens())},
-          {WithThousands(usage.completion_tokens())},
-          {Speed(task)},
-          {Share(task)}};
+  StyledLine row = {{StageName(layer)},
+                    {NameOf(task.task(), ids)},
+                    {OneLine(task.model()), Style::kDim},
+                    {StateName(task.state()), StyleOf(task.state())},
+                    {absl::StrCat(task.attempts())},
+                    {FromMicros(task.queue_us())},
+                    {FromMicros(task.run_us())},
+                    {task.ttft_us() > 0 ? FromMicros(task.ttft_us()) : ""},
+                    {WithThousands(usage.prompt_tokens())},
+                    {WithThousands(usage.completion_tokens())},
+                    {Speed(task)},
+                    {Share(task)}};
+  if (judged) {
+    row.push_back({Judged(task)});
+    row.push_back({task.handed_on() ? "handed on" : ""});
+  }
+  return row;
 }
 
 // The longest accepted call of a layer, and how long the layer's calls waited at most.
-StyledLine LayerTime(const v1::LayerResult& layer, bool last) {
+StyledLine LayerTime(const v1::LayerResult& layer, bool aggregates, const TaskIds& ids) {
   const v1::TaskResult* longest = nullptr;
   uint64_t queue_us = 0;
   for (const v1::TaskResult& task : layer.tasks()) {
@@ -57,12 +100,16 @@ StyledLine LayerTime(const v1::LayerResult& layer, bool last) {
     if (task.state() != v1::TASK_STATE_SUCCEEDED) continue;
     if (longest == nullptr || task.run_us() > longest->run_us()) longest = &task;
   }
+  const absl::string_view who = layer.kind() == v1::STAGE_KIND_CRITIQUE ? " critics"
+                                : layer.kind() == v1::STAGE_KIND_ROUTE  ? " router"
+                                                                        : "";
   const std::string name =
-      last ? "aggregator" : absl::StrCat("layer ", layer.layer(), " round ", layer.round());
+      aggregates ? "aggregator"
+                 : absl::StrCat("layer ", layer.layer(), " round ", layer.round(), who);
   return {{name},
           {longest == nullptr ? "-" : FromMicros(longest->run_us())},
           {longest == nullptr ? "no call succeeded"
-                              : absl::StrCat("longest call: ", TaskName(longest->task()))},
+                              : absl::StrCat("longest call: ", NameOf(longest->task(), ids))},
           {absl::StrCat("queue up to ", FromMicros(queue_us)), Style::kDim}};
 }
 
@@ -70,12 +117,18 @@ void Append(std::vector<StyledLine> lines, std::vector<StyledLine>& out) {
   for (StyledLine& line : lines) out.push_back(std::move(line));
 }
 
-void AppendTimes(const v1::Job& job, std::vector<StyledLine>& out) {
+// Results of earlier versions say no kind: there the aggregator's stage is the last one of a job that has ended.
+bool Aggregates(const v1::Job& job, int stage) {
+  const v1::StageKind kind = job.layers(stage).kind();
+  if (kind != v1::STAGE_KIND_UNSPECIFIED) return kind == v1::STAGE_KIND_AGGREGATE;
+  return IsTerminal(job.state()) && stage > 0 && stage + 1 == job.layers_size();
+}
+
+void AppendTimes(const v1::Job& job, const TaskIds& ids, std::vector<StyledLine>& out) {
   const uint64_t added = job.latency_us() - std::min(job.latency_us(), job.critical_path_us());
   TextTable table({1});
   for (int i = 0; i < job.layers_size(); ++i) {
-    table.Add(
-        LayerTime(job.layers(i), IsTerminal(job.state()) && i > 0 && i + 1 == job.layers_size()));
+    table.Add(LayerTime(job.layers(i), Aggregates(job, i), ids));
   }
   const double share = job.latency_us() == 0 ? 0
                                              : 100.0 * static_cast<double>(added) /
@@ -119,16 +172,28 @@ std::vector<StyledLine> JobReport(const v1::Job& job) {
                             "prompt", "reply", "tok/s", "share"}) {
     header.push_back({title, Style::kBold});
   }
+  const bool judged = std::any_of(
+      job.layers().begin(), job.layers().end(),
+      [](const v1::LayerResult& layer) { return layer.kind() == v1::STAGE_KIND_CRITIQUE; });
+  if (judged) header.push_back({"judged", Style::kBold});
   table.Add(std::move(header));
+  const TaskIds ids = TaskIdsOf(job);
   for (const v1::LayerResult& layer : job.layers()) {
-    for (const v1::TaskResult& task : layer.tasks()) table.Add(Row(layer, task));
+    for (const v1::TaskResult& task : layer.tasks()) table.Add(Row(layer, task, ids, judged));
   }
   std::vector<StyledLine> out = table.Lines();
+  for (const v1::LayerResult& layer : job.layers()) {
+    for (const std::string& note : layer.notes()) {
+      out.push_back({{absl::StrCat(layer.layer(), ".", layer.round(), " ", KindName(layer.kind()),
+                                   ": ", OneLine(note)),
+                      Style::kDim}});
+    }
+  }
   for (const std::string& reason : job.degradations()) {
     out.push_back({{absl::StrCat("degraded: ", OneLine(reason)), Style::kYellow}});
   }
   out.push_back({{"where the time went", Style::kBold}});
-  AppendTimes(job, out);
+  AppendTimes(job, ids, out);
   const v1::Usage& tokens = job.usage().tokens();
   out.push_back({{absl::StrCat(
       job.usage().upstream_calls(), " calls, ", WithThousands(tokens.prompt_tokens()),

@@ -1,56 +1,13 @@
 #include "client/moactl/json_output.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <cmath>
 
-#include "absl/time/time.h"
+#include "client/moactl/moa_json.h"
 #include "client/moactl/names.h"
-#include "common/base/text.h"
+#include "client/moactl/object_writer.h"
 
 namespace moa {
 namespace {
-
-// RapidJSON's writer with keys before values and our types.
-class ObjectWriter {
- public:
-  std::string Take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
-
-  void BeginObject(const char* key = nullptr) { Key(key), writer_.StartObject(); }
-  void EndObject() { writer_.EndObject(); }
-  void BeginArray(const char* key) { Key(key), writer_.StartArray(); }
-  void EndArray() { writer_.EndArray(); }
-
-  void Text(const char* key, absl::string_view text) {
-    Key(key);
-    const std::string repaired = RepairUtf8(text);
-    writer_.String(repaired.data(), static_cast<rapidjson::SizeType>(repaired.size()));
-  }
-  void Count(const char* key, uint64_t value) { Key(key), writer_.Uint64(value); }
-  void Flag(const char* key, bool value) { Key(key), writer_.Bool(value); }
-  // JSON has no infinities; a peer that sends one gets 0.
-  void Number(const char* key, double value) {
-    Key(key), writer_.Double(std::isfinite(value) ? value : 0);
-  }
-  void Millis(const char* key, uint64_t us) { Number(key, static_cast<double>(us) / 1000.0); }
-  // RFC 3339, or nothing where the time is not set.
-  void Time(const char* key, const google::protobuf::Timestamp& time) {
-    if (time.seconds() == 0) return;
-    Text(key,
-         absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ",
-                          absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()),
-                          absl::UTCTimeZone()));
-  }
-
- private:
-  void Key(const char* key) {
-    if (key != nullptr) writer_.Key(key);
-  }
-
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
-};
 
 void WriteError(const v1::Error& error, ObjectWriter& out) {
   out.BeginObject("error");
@@ -82,7 +39,24 @@ void WriteUsage(const v1::JobUsage& usage, ObjectWriter& out) {
   out.EndObject();
 }
 
-void WriteTask(const v1::TaskResult& task, ObjectWriter& out) {
+void WriteVerdicts(const v1::TaskResult& task, const TaskIds& ids, ObjectWriter& out) {
+  if (task.verdicts().empty()) return;
+  out.BeginArray("verdicts");
+  for (const v1::Verdict& verdict : task.verdicts()) {
+    out.BeginObject();
+    if (const auto of = ids.find(verdict.task_index()); of != ids.end()) {
+      out.Text("answer_of", of->second.agent());
+      out.Count("sample", of->second.sample());
+    }
+    out.Flag("accept", verdict.accept());
+    out.Number("score", verdict.score());
+    out.Text("feedback", verdict.feedback());
+    out.EndObject();
+  }
+  out.EndArray();
+}
+
+void WriteTask(const v1::TaskResult& task, const TaskIds& ids, ObjectWriter& out) {
   const v1::Completion& completion = task.completion();
   out.BeginObject();
   out.Text("agent", task.task().agent());
@@ -102,19 +76,11 @@ void WriteTask(const v1::TaskResult& task, ObjectWriter& out) {
   out.Number("share_of_answer", std::round(task.share_of_answer() * 1e4) / 1e4);
   if (task.has_cost_usd()) out.Number("cost_usd", task.cost_usd());
   if (task.hedged()) out.Flag("hedged", true);
-  out.EndObject();
-}
-
-void WriteAgent(const char* key, const v1::Agent& agent, ObjectWriter& out) {
-  out.BeginObject(key);
-  out.Text("name", agent.name());
-  out.Text("model", agent.model());
-  out.Count("samples", agent.samples() == 0 ? 1 : agent.samples());
-  if (agent.has_temperature()) out.Number("temperature", agent.temperature());
-  if (agent.has_max_completion_tokens()) {
-    out.Count("max_completion_tokens", agent.max_completion_tokens());
-  }
-  out.Text("system_prompt", agent.system_prompt());
+  if (task.has_novelty()) out.Number("novelty", std::round(task.novelty() * 1e4) / 1e4);
+  if (task.has_score()) out.Number("score", task.score());
+  if (task.has_accepted()) out.Flag("accepted", task.accepted());
+  if (task.has_handed_on()) out.Flag("handed_on", task.handed_on());
+  WriteVerdicts(task, ids, out);
   out.EndObject();
 }
 
@@ -137,13 +103,20 @@ std::string JobJson(const v1::Job& job) {
   out.Millis("latency_ms", job.latency_us());
   out.Millis("critical_path_ms", job.critical_path_us());
   WriteUsage(job.usage(), out);
+  const TaskIds ids = TaskIdsOf(job);
   out.BeginArray("layers");
   for (const v1::LayerResult& layer : job.layers()) {
     out.BeginObject();
     out.Count("layer", layer.layer());
     out.Count("round", layer.round());
+    out.Text("kind", KindName(layer.kind()));
+    if (!layer.notes().empty()) {
+      out.BeginArray("notes");
+      for (const std::string& note : layer.notes()) out.Text(nullptr, note);
+      out.EndArray();
+    }
     out.BeginArray("agents");
-    for (const v1::TaskResult& task : layer.tasks()) WriteTask(task, out);
+    for (const v1::TaskResult& task : layer.tasks()) WriteTask(task, ids, out);
     out.EndArray();
     out.EndObject();
   }
@@ -158,6 +131,11 @@ std::string SubmittedJson(const v1::SubmitJobResponse& response) {
   out.Text("job_id", response.job_id());
   out.Text("state", StateName(response.state() == v1::JOB_STATE_UNSPECIFIED ? v1::JOB_STATE_QUEUED
                                                                             : response.state()));
+  if (!response.warnings().empty()) {
+    out.BeginArray("warnings");
+    for (const std::string& warning : response.warnings()) out.Text(nullptr, warning);
+    out.EndArray();
+  }
   out.EndObject();
   return out.Take();
 }
@@ -244,19 +222,7 @@ std::string PresetsJson(const std::vector<v1::Preset>& presets) {
     out.BeginObject();
     out.Text("name", preset.name());
     out.Text("description", preset.description());
-    out.BeginObject("moa");
-    out.BeginArray("layers");
-    for (const v1::Layer& layer : preset.moa().layers()) {
-      out.BeginObject();
-      out.Count("cycles", layer.cycles() == 0 ? 1 : layer.cycles());
-      out.BeginArray("agents");
-      for (const v1::Agent& agent : layer.agents()) WriteAgent(nullptr, agent, out);
-      out.EndArray();
-      out.EndObject();
-    }
-    out.EndArray();
-    WriteAgent("aggregator", preset.moa().aggregator(), out);
-    out.EndObject();
+    WriteMoa("moa", preset.moa(), out);
     out.EndObject();
   }
   out.EndArray();

@@ -18,7 +18,7 @@ namespace moa {
 // aggregator, has 0.
 std::string JobJson(const v1::Job& job);
 
-// {"job_id","state"}.
+// {"job_id","state","warnings"?}.
 std::string SubmittedJson(const v1::SubmitJobResponse& response);
 
 // {"jobs":[…]} and so on.

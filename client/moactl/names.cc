@@ -28,6 +28,19 @@ std::string ErrorName(v1::ErrorCode code) {
   return Stripped(v1::ErrorCode_Name(code), code, "ERROR_CODE_");
 }
 
+std::string KindName(v1::StageKind kind) {
+  switch (kind) {
+    case v1::STAGE_KIND_CRITIQUE:
+      return "critique";
+    case v1::STAGE_KIND_ROUTE:
+      return "route";
+    case v1::STAGE_KIND_AGGREGATE:
+      return "aggregate";
+    default:
+      return "propose";
+  }
+}
+
 v1::JobState JobStateFromName(const std::string& name) {
   v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
   v1::JobState_Parse(absl::StrCat("JOB_STATE_", absl::AsciiStrToUpper(name)), &state);
@@ -37,6 +50,14 @@ v1::JobState JobStateFromName(const std::string& name) {
 bool IsTerminal(v1::JobState state) {
   return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED ||
          state == v1::JOB_STATE_CANCELLED;
+}
+
+TaskIds TaskIdsOf(const v1::Job& job) {
+  TaskIds ids;
+  for (const v1::LayerResult& layer : job.layers()) {
+    for (const v1::TaskResult& task : layer.tasks()) ids[task.task().index()] = task.task();
+  }
+  return ids;
 }
 
 std::string TaskName(const v1::TaskId& task) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "moa/v1/job.pb.h"
@@ -10,12 +12,18 @@ namespace moa {
 std::string StateName(v1::JobState state);   // "SUCCEEDED"
 std::string StateName(v1::TaskState state);  // "SUCCEEDED"
 std::string ErrorName(v1::ErrorCode code);   // "DEADLINE_EXCEEDED"
+// "propose", "critique", "route", "aggregate"; of a coordinator that does not say, "propose".
+std::string KindName(v1::StageKind kind);
 
 // The state that a person typed, in any case; JOB_STATE_UNSPECIFIED where there is none of that
 // name.
 v1::JobState JobStateFromName(const std::string& name);
 
 bool IsTerminal(v1::JobState state);
+
+// The tasks of a job by index.
+using TaskIds = std::map<uint32_t, v1::TaskId>;
+TaskIds TaskIdsOf(const v1::Job& job);
 
 // "planner", or "planner #2" for the second sample and later ones; without control characters.
 std::string TaskName(const v1::TaskId& task);

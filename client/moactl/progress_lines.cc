@@ -33,6 +33,12 @@ Style StyleOf(v1::JobState state) {
   return IsTerminal(state) ? Style::kRed : Style::kYellow;
 }
 
+// Of a layer's stages, which one it is; "" for the agents themselves.
+absl::string_view WhoOf(v1::StageKind kind) {
+  if (kind == v1::STAGE_KIND_CRITIQUE) return " critics";
+  return kind == v1::STAGE_KIND_ROUTE ? " router" : "";
+}
+
 std::string LayerTitle(const ProgressModel& model, const LayerProgress& layer) {
   if (model.layers_total() > 0 && layer.layer == model.layers_total()) return "aggregator";
   std::string title = absl::StrCat("layer ", layer.layer);
@@ -42,6 +48,7 @@ std::string LayerTitle(const ProgressModel& model, const LayerProgress& layer) {
     absl::StrAppend(&title, "  round ", layer.round);
     if (rounds > 0) absl::StrAppend(&title, "/", rounds);
   }
+  absl::StrAppend(&title, WhoOf(layer.kind));
   return title;
 }
 
@@ -131,15 +138,16 @@ void AppendLayers(const ProgressModel& model, absl::Time now, bool shrink_finish
   }
 }
 
-std::string Where(const ProgressModel& model, uint32_t layer, uint32_t round) {
+std::string Where(const ProgressModel& model, uint32_t layer, uint32_t round,
+                  v1::StageKind kind = v1::STAGE_KIND_UNSPECIFIED) {
   if (model.layers_total() > 0 && layer == model.layers_total()) return "aggregator";
-  return absl::StrCat("layer ", layer, " round ", round);
+  return absl::StrCat("layer ", layer, " round ", round, WhoOf(kind));
 }
 
 std::string FinishedLine(const ProgressModel& model, const v1::TaskResult& result) {
-  std::string line = absl::StrCat(Where(model, result.task().layer(), result.task().round()), ": ",
-                                  TaskName(result.task()), " (", OneLine(result.model()), ") ",
-                                  StateSpan(result.state()).text);
+  std::string line = absl::StrCat(
+      Where(model, result.task().layer(), result.task().round(), result.task().kind()), ": ",
+      TaskName(result.task()), " (", OneLine(result.model()), ") ", StateSpan(result.state()).text);
   if (result.state() == v1::TASK_STATE_SUCCEEDED) {
     absl::StrAppend(&line, ", ", WithThousands(result.completion().usage().completion_tokens()),
                     " tokens in ", ShortDuration(absl::Microseconds(result.run_us())));
@@ -185,8 +193,9 @@ std::optional<std::string> ProgressLogLine(const ProgressModel& model,
                                            const v1::WatchUpdate& update) {
   if (update.has_task_started() && update.task_started().attempt() > 1) {
     const v1::TaskStarted& started = update.task_started();
-    return absl::StrCat(Where(model, started.task().layer(), started.task().round()), ": ",
-                        TaskName(started.task()), " attempt ", started.attempt());
+    return absl::StrCat(
+        Where(model, started.task().layer(), started.task().round(), started.task().kind()), ": ",
+        TaskName(started.task()), " attempt ", started.attempt());
   }
   const v1::JobEvent& event = update.event();
   switch (event.kind_case()) {
@@ -194,8 +203,11 @@ std::optional<std::string> ProgressLogLine(const ProgressModel& model,
       return absl::StrCat("job ", model.job_id(), " accepted");
     case v1::JobEvent::kLayerStarted: {
       const v1::LayerStarted& started = event.layer_started();
-      return absl::StrCat(Where(model, started.layer(), started.round()), ": started, ",
-                          started.tasks_size(), started.tasks_size() == 1 ? " call" : " calls");
+      std::string line = absl::StrCat(
+          Where(model, started.layer(), started.round(), started.kind()), ": started, ",
+          started.tasks_size(), started.tasks_size() == 1 ? " call" : " calls");
+      for (const std::string& note : started.notes()) absl::StrAppend(&line, "; ", OneLine(note));
+      return line;
     }
     case v1::JobEvent::kTaskFinished:
       return FinishedLine(model, event.task_finished());

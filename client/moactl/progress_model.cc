@@ -30,21 +30,32 @@ ProgressModel::ProgressModel(const v1::Job& job, absl::Time now)
       name_(job.spec().name()),
       origin_(now - absl::Microseconds(static_cast<int64_t>(job.latency_us()))) {
   if (!job.spec().has_moa()) return;
-  for (const v1::Layer& layer : job.spec().moa().layers()) {
-    rounds_.push_back(std::max(1u, layer.cycles()));
-    models_.emplace_back();
-    uint32_t samples = 0;
-    for (const v1::Agent& agent : layer.agents()) {
-      models_.back()[agent.name()] = agent.model();
-      samples += std::max(1u, agent.samples());
-    }
-    tasks_total_ += samples * rounds_.back();
-  }
+  for (const v1::Layer& layer : job.spec().moa().layers()) AddLayer(layer);
   const v1::Agent& aggregator = job.spec().moa().aggregator();
   rounds_.push_back(1);
   models_.push_back(
       {{aggregator.name().empty() ? "aggregator" : aggregator.name(), aggregator.model()}});
   ++tasks_total_;
+  if (is_open_) tasks_total_ = 0;
+}
+
+void ProgressModel::AddLayer(const v1::Layer& layer) {
+  const v1::Critique& critique = layer.critique();
+  rounds_.push_back(std::max(1u, layer.cycles()) * std::max(1u, critique.rounds()));
+  std::map<std::string, std::string>& models = models_.emplace_back();
+  uint32_t samples = 0;
+  for (const v1::Agent& agent : layer.agents()) {
+    models[agent.name()] = agent.model();
+    samples += std::max(1u, agent.samples());
+    is_open_ = is_open_ || agent.sees() == v1::Agent::DEALT;
+  }
+  for (const v1::Agent& critic : critique.critics()) models[critic.name()] = critic.model();
+  if (layer.has_route()) models[layer.route().router().name()] = layer.route().router().model();
+  is_open_ = is_open_ || layer.has_route() || layer.has_early_exit() || critique.may_end() ||
+             critique.rounds() > 1;
+  const auto critics = static_cast<uint32_t>(critique.critics_size());
+  const bool each = critique.scope() == v1::Critique::EACH;
+  tasks_total_ += (samples + critics * (each ? samples : 1)) * rounds_.back();
 }
 
 uint32_t ProgressModel::rounds_total(uint32_t layer) const {
@@ -61,11 +72,11 @@ std::string ProgressModel::ModelOf(const v1::TaskId& id) const {
   return it == models_[id.layer() - 1].end() ? "" : it->second;
 }
 
-LayerProgress& ProgressModel::Layer(uint32_t layer, uint32_t round) {
+LayerProgress& ProgressModel::Layer(uint32_t layer, uint32_t round, v1::StageKind kind) {
   for (LayerProgress& known : layers_) {
-    if (known.layer == layer && known.round == round) return known;
+    if (known.layer == layer && known.round == round && known.kind == kind) return known;
   }
-  layers_.push_back({layer, round, {}});
+  layers_.push_back({layer, round, kind, {}});
   return layers_.back();
 }
 
@@ -79,7 +90,7 @@ const TaskProgress* ProgressModel::Find(const v1::TaskId& id) const {
 }
 
 TaskProgress& ProgressModel::Task(const v1::TaskId& id) {
-  LayerProgress& layer = Layer(id.layer(), id.round());
+  LayerProgress& layer = Layer(id.layer(), id.round(), id.kind());
   for (TaskProgress& task : layer.tasks) {
     if (task.id.index() == id.index()) return task;
   }
@@ -130,7 +141,8 @@ void ProgressModel::ApplyDelta(const v1::TaskDelta& delta, absl::Time now) {
 void ProgressModel::ApplyEvent(const v1::JobEvent& event) {
   switch (event.kind_case()) {
     case v1::JobEvent::kLayerStarted:
-      Layer(event.layer_started().layer(), event.layer_started().round());
+      Layer(event.layer_started().layer(), event.layer_started().round(),
+            event.layer_started().kind());
       for (const v1::TaskId& id : event.layer_started().tasks()) Task(id);
       state_ = v1::JOB_STATE_RUNNING;
       break;

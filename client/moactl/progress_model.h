@@ -31,7 +31,8 @@ struct TaskProgress {
 struct LayerProgress {
   uint32_t layer = 0;
   uint32_t round = 0;
-  std::vector<TaskProgress> tasks;  // in plan order
+  v1::StageKind kind = v1::STAGE_KIND_UNSPECIFIED;  // a round's agents, its critics, its router
+  std::vector<TaskProgress> tasks;                  // in plan order
 };
 
 // A job as a watcher sees it: events in, state out. Pure: time comes in as an argument, and is used
@@ -55,6 +56,7 @@ class ProgressModel {
   // Layers of the plan with the aggregator as the last, and rounds of a layer; 0 where not known.
   uint32_t layers_total() const { return static_cast<uint32_t>(rounds_.size()); }
   uint32_t rounds_total(uint32_t layer) const;
+  // 0 where what is said on the way decides how many there are.
   uint32_t tasks_total() const { return tasks_total_; }
   uint32_t tasks_finished() const { return tasks_finished_; }
   // Since acceptance; stands still once the job has ended.
@@ -65,7 +67,8 @@ class ProgressModel {
 
  private:
   TaskProgress& Task(const v1::TaskId& id);
-  LayerProgress& Layer(uint32_t layer, uint32_t round);
+  LayerProgress& Layer(uint32_t layer, uint32_t round, v1::StageKind kind);
+  void AddLayer(const v1::Layer& layer);
   std::string ModelOf(const v1::TaskId& id) const;
   void ApplyEvent(const v1::JobEvent& event);
   void ApplyDelta(const v1::TaskDelta& delta, absl::Time now);
@@ -76,7 +79,8 @@ class ProgressModel {
   std::vector<uint32_t> rounds_;                            // by layer
   std::vector<std::map<std::string, std::string>> models_;  // by layer: agent → model
   uint32_t tasks_total_ = 0;
-  absl::Time origin_;  // when the job was accepted, by the watcher's clock
+  bool is_open_ = false;  // how many tasks there are is not known beforehand
+  absl::Time origin_;     // when the job was accepted, by the watcher's clock
 
   v1::JobState state_ = v1::JOB_STATE_QUEUED;
   bool degraded_ = false;

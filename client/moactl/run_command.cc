@@ -64,6 +64,10 @@ int RunCommand(const Invocation& invocation, Interruption& interruption) {
   switch (invocation.command) {
     case Command::kSubmit:
       return RunSubmit(context);
+    case Command::kInspect:
+      return RunInspect(context);
+    case Command::kAblate:
+      return RunAblate(context);
     case Command::kGet:
       return RunGet(context);
     case Command::kList:

@@ -68,6 +68,12 @@ grpc::Status FakeCoordinator::SubmitJob(grpc::ServerContext* /*context*/,
   return submit ? submit(*request, response) : Unscripted();
 }
 
+grpc::Status FakeCoordinator::InspectJob(grpc::ServerContext* /*context*/,
+                                         const v1::InspectJobRequest* request,
+                                         v1::InspectJobResponse* response) {
+  return inspect ? inspect(*request, response) : Unscripted();
+}
+
 grpc::Status FakeCoordinator::GetJob(grpc::ServerContext* /*context*/,
                                      const v1::GetJobRequest* request, v1::Job* response) {
   return get ? get(*request, response) : Unscripted();

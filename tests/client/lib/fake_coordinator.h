@@ -32,6 +32,7 @@ class FakeCoordinator final : public v1::MoaService::Service {
   int port() const { return port_; }
 
   std::function<grpc::Status(const v1::SubmitJobRequest&, v1::SubmitJobResponse*)> submit;
+  std::function<grpc::Status(const v1::InspectJobRequest&, v1::InspectJobResponse*)> inspect;
   std::function<grpc::Status(const v1::GetJobRequest&, v1::Job*)> get;
   std::function<grpc::Status(const v1::ListJobsRequest&, v1::ListJobsResponse*)> list;
   std::function<grpc::Status(const v1::WatchJobRequest&, grpc::ServerContext*,
@@ -50,6 +51,8 @@ class FakeCoordinator final : public v1::MoaService::Service {
  private:
   grpc::Status SubmitJob(grpc::ServerContext* context, const v1::SubmitJobRequest* request,
                          v1::SubmitJobResponse* response) override;
+  grpc::Status InspectJob(grpc::ServerContext* context, const v1::InspectJobRequest* request,
+                          v1::InspectJobResponse* response) override;
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
                       v1::Job* response) override;
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,

@@ -57,6 +57,26 @@ TEST_F(ClientTest, SubmitsWithAnIdempotencyKeyOfItsOwn) {
   EXPECT_EQ(requests[0].job().messages(0).content(), std::string("a\0\xFF", 3));
 }
 
+TEST_F(ClientTest, InspectsAJobAsItStandsAndReportsItsMistakes) {
+  std::atomic<int> calls = 0;
+  fake_.inspect = [&](const v1::InspectJobRequest& request, v1::InspectJobResponse* response) {
+    if (++calls == 1) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "socket closed");
+    if (calls == 2) {
+      response->set_calls_max(static_cast<uint32_t>(request.job().messages_size()));
+      return grpc::Status::OK;
+    }
+    return InvalidJobStatus({{"preset", "there is no preset of that name"}});
+  };
+  fake_.Start();
+  const auto client = Connect();
+  ASSERT_OK_AND_ASSIGN(const v1::InspectJobResponse plan, client->Inspect(SmallJob()));
+  EXPECT_EQ(plan.calls_max(), 1u);
+  const absl::Status refused = client->Inspect(SmallJob()).status();
+  ASSERT_EQ(ViolationsOf(refused).size(), 1u);
+  EXPECT_EQ(ViolationsOf(refused)[0].field, "preset");
+  EXPECT_TRUE(fake_.submitted().empty());
+}
+
 // The coordinator takes the job and dies before its answer is out: the client asks again with the
 // same key.
 TEST_F(ClientTest, RepeatsASubmitWhoseAcknowledgementWasLostWithTheSameKey) {
@@ -185,11 +205,11 @@ TEST_F(ClientTest, WatchesFromTheLastSequenceAfterALostConnection) {
 }
 
 TEST_F(ClientTest, StopsWatchingWhenTheCallerOrAnotherThreadSaysSo) {
-  std::atomic<bool> waiting = false;
+  std::atomic<int> waiting = 0;
   fake_.watch = [&](const v1::WatchJobRequest&, grpc::ServerContext* context,
                     grpc::ServerWriter<v1::WatchJobResponse>* writer) {
     Send(writer, FinishedJobEvents()[0]);
-    waiting = true;
+    ++waiting;
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::CANCELLED;
   };
@@ -197,17 +217,17 @@ TEST_F(ClientTest, StopsWatchingWhenTheCallerOrAnotherThreadSaysSo) {
   const auto client = Connect();
   EXPECT_OK(client->Watch("J1", {}, [](const v1::WatchUpdate&) { return false; }));
 
-  waiting = false;
   std::stop_source stop;
   WatchOptions options;
   options.stop = stop.get_token();
   std::thread stopper([&] {
-    while (!waiting) std::this_thread::yield();
+    while (waiting < 2) std::this_thread::yield();
     stop.request_stop();
   });
   EXPECT_THAT(client->Watch("J1", options, [](const v1::WatchUpdate&) { return true; }),
               StatusIs(absl::StatusCode::kCancelled));
   stopper.join();
+  fake_.Stop();  // before what its threads look at is gone
 }
 
 TEST_F(ClientTest, ReturnsErrorsThatWatchingAgainCannotMend) {

@@ -44,6 +44,74 @@ TEST(JobReportTest, SetsWhatWasSpentAgainstTheBudget) {
       testing::HasSubstr("budget: 420 of 200,000 tokens, 5 of 40 calls, $0.0013 of $0.5000"));
 }
 
+v1::LayerResult* AddStage(v1::StageKind kind, v1::Job& job) {
+  v1::LayerResult* stage = job.add_layers();
+  stage->set_layer(1);
+  stage->set_round(1);
+  stage->set_kind(kind);
+  return stage;
+}
+
+v1::TaskResult* AddTask(const char* agent, uint32_t sample, uint32_t index,
+                        v1::LayerResult* stage) {
+  v1::TaskResult* task = stage->add_tasks();
+  task->mutable_task()->set_agent(agent);
+  task->mutable_task()->set_sample(sample);
+  task->mutable_task()->set_index(index);
+  task->set_model("m");
+  task->set_state(v1::TASK_STATE_SUCCEEDED);
+  task->set_attempts(1);
+  task->set_run_us(1000);
+  return task;
+}
+
+// The router picks one of two agents, of whose two samples a critic each judges one answer; the best
+// answer is the job's, so that the last stage is the critics'.
+TEST(JobReportTest, ShowsWhatRoutersPickedAndCriticsSaid) {
+  v1::Job job;
+  job.set_state(v1::JOB_STATE_SUCCEEDED);
+  AddTask("router", 0, 0, AddStage(v1::STAGE_KIND_ROUTE, job));
+  v1::LayerResult* answers = AddStage(v1::STAGE_KIND_PROPOSE, job);
+  answers->add_notes("the router picked code");
+  v1::LayerResult* critics = AddStage(v1::STAGE_KIND_CRITIQUE, job);
+  for (uint32_t sample = 0; sample < 2; ++sample) {
+    v1::TaskResult* answer = AddTask("code", sample, 1 + sample, answers);
+    answer->set_score(8.5 - sample * 6);
+    answer->set_accepted(sample == 0);
+    answer->set_handed_on(sample == 0);
+    v1::TaskResult* critic = AddTask("judge", sample, 5 + sample, critics);
+    critic->mutable_task()->set_judges(1 + sample);
+    v1::Verdict* verdict = critic->add_verdicts();
+    verdict->set_task_index(1 + sample);
+    verdict->set_score(answer->score());
+    verdict->set_accept(sample == 0);
+  }
+  const std::string text = Text(JobReport(job));
+  EXPECT_THAT(text, testing::ContainsRegex("1\\.1 route +router +m +SUCCEEDED"));
+  EXPECT_THAT(text, testing::ContainsRegex("1\\.1 +code +m .* 8\\.5 +handed on\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("1\\.1 +code #2 +m .* 2\\.5 rejected\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("1\\.1 critique +judge of code +m .* 8\\.5 accept\n"));
+  EXPECT_THAT(text,
+              testing::ContainsRegex("1\\.1 critique +judge of code #2 +m .* 2\\.5 reject\n"));
+  EXPECT_THAT(text, testing::HasSubstr("1.1 propose: the router picked code\n"));
+  EXPECT_THAT(text, testing::HasSubstr("  layer 1 round 1 router "));
+  EXPECT_THAT(text, testing::HasSubstr("  layer 1 round 1 critics "));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("aggregator")));
+}
+
+// One critic who compares all, some of whose answers are not in the result any more.
+TEST(JobReportTest, SumsUpWhatACriticSaidOfSeveral) {
+  v1::Job job;
+  v1::TaskResult* critic = AddTask("judge", 0, 9, AddStage(v1::STAGE_KIND_CRITIQUE, job));
+  critic->mutable_task()->set_judges(4);
+  for (const double score : {9.0, 6.0, 3.0}) {
+    v1::Verdict* verdict = critic->add_verdicts();
+    verdict->set_score(score);
+    verdict->set_accept(score > 5);
+  }
+  EXPECT_THAT(Text(JobReport(job)), testing::HasSubstr("2 of 3, mean 6.0"));
+}
+
 TEST(JobReportTest, CopesWithAJobOfWhichNothingRan) {
   v1::Job job;
   job.set_state(v1::JOB_STATE_CANCELLED);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/moactl/names.h"
@@ -68,6 +69,50 @@ TEST(JobJsonTest, SaysWhyACallWasLeftOutAndWhatItCost) {
   EXPECT_EQ(json.Nearest("layers[0].agents[1].hedged").text, "true");
 }
 
+// A round of two answers, its critic's verdicts on both, and the aggregator.
+TEST(JobJsonTest, SaysWhatAStageDidAndHowAnswersWereJudged) {
+  v1::Job job = FinishedJob("J1");
+  job.mutable_layers(0)->set_kind(v1::STAGE_KIND_PROPOSE);
+  job.mutable_layers(1)->set_kind(v1::STAGE_KIND_AGGREGATE);
+  job.mutable_layers(1)->add_notes("1 of 2 answers is handed on");
+  v1::TaskResult* answer = job.mutable_layers(0)->mutable_tasks(0);
+  answer->set_novelty(0.12345);
+  answer->set_score(8.5);
+  answer->set_accepted(true);
+  answer->set_handed_on(false);
+  v1::LayerResult* critique = job.add_layers();
+  critique->set_kind(v1::STAGE_KIND_CRITIQUE);
+  v1::Verdict* verdict = critique->add_tasks()->add_verdicts();
+  verdict->set_task_index(0);
+  verdict->set_accept(true);
+  verdict->set_score(8.5);
+  verdict->set_feedback("fine");
+  critique->mutable_tasks(0)->mutable_task()->set_index(7);
+  critique->mutable_tasks(0)->add_verdicts()->set_task_index(99);  // of a task that is not here
+  job.add_layers()->set_kind(v1::STAGE_KIND_ROUTE);
+  const Document json = Parsed(JobJson(job));
+  for (const auto& [path, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"layers[0].kind", "propose"},
+           {"layers[1].kind", "aggregate"},
+           {"layers[2].kind", "critique"},
+           {"layers[3].kind", "route"},
+           {"layers[1].notes[0]", "1 of 2 answers is handed on"},
+           {"layers[0].agents[0].novelty", "0.1235"},
+           {"layers[0].agents[0].score", "8.5"},
+           {"layers[0].agents[0].accepted", "true"},
+           {"layers[0].agents[0].handed_on", "false"}}) {
+    EXPECT_EQ(json.Nearest(path).text, expected) << path;
+  }
+  EXPECT_EQ(KeysOf(json.Nearest("layers[0]")),
+            (std::vector<std::string>{"layer", "round", "kind", "agents"}));
+  const Node& verdicts = json.Nearest("layers[2].agents[0].verdicts");
+  EXPECT_EQ(KeysOf(verdicts.children.at(0)),
+            (std::vector<std::string>{"answer_of", "sample", "accept", "score", "feedback"}));
+  EXPECT_EQ(verdicts.children[0].Find("answer_of")->text, "planner");
+  EXPECT_EQ(KeysOf(verdicts.children.at(1)),
+            (std::vector<std::string>{"accept", "score", "feedback"}));
+}
+
 TEST(JobJsonTest, StaysJsonWithAnyBytesAndNumbers) {
   v1::Job job;
   job.set_job_id("J\"1");
@@ -97,6 +142,8 @@ TEST(JsonOutputTest, WritesEmptyAndFullLists) {
   v1::SubmitJobResponse submitted;
   submitted.set_job_id("J1");
   EXPECT_EQ(SubmittedJson(submitted), "{\"job_id\":\"J1\",\"state\":\"QUEUED\"}");
+  submitted.add_warnings("a \"b\"");
+  EXPECT_EQ(SubmittedJson(submitted), R"({"job_id":"J1","state":"QUEUED","warnings":["a \"b\""]})");
 }
 
 TEST(NamesTest, ReadsStatesInAnyCase) {

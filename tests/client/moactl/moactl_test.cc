@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <atomic>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/document/document.h"
 #include "tests/client/lib/fake_coordinator.h"
+#include "tests/client/moactl/moactl_fixture.h"
 #include "tests/client/moactl/program.h"
 
 namespace moa {
@@ -20,67 +20,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-constexpr char kAnswer[] = "Go to the park and then to the old pier.";
-
-class MoactlTest : public testing::Test {
- protected:
-  // A coordinator that takes every job and has finished it.
-  void ServeFinishedJobs() {
-    fake_.submit = [](const v1::SubmitJobRequest&, v1::SubmitJobResponse* response) {
-      response->set_job_id("J1");
-      response->set_state(v1::JOB_STATE_QUEUED);
-      return grpc::Status::OK;
-    };
-    fake_.get = [](const v1::GetJobRequest& request, v1::Job* job) {
-      if (request.job_id() != "J1") return grpc::Status(grpc::StatusCode::NOT_FOUND, "no job");
-      *job = FinishedJob("J1");
-      return grpc::Status::OK;
-    };
-    fake_.watch = [](const v1::WatchJobRequest& request, grpc::ServerContext*,
-                     grpc::ServerWriter<v1::WatchJobResponse>* writer) {
-      for (const v1::WatchUpdate& update : FinishedJobEvents()) {
-        if (request.progress() || update.has_event()) Send(writer, update);
-      }
-      return grpc::Status::OK;
-    };
-  }
-
-  // A coordinator whose job ended in another way.
-  void ServeJobsEnded(v1::JobState state) {
-    ServeFinishedJobs();
-    fake_.get = [state](const v1::GetJobRequest&, v1::Job* job) {
-      *job = FinishedJob("J1");
-      job->set_state(state);
-      job->clear_answer();
-      job->mutable_error()->set_code(v1::ERROR_CODE_DEADLINE_EXCEEDED);
-      job->mutable_error()->set_message("took longer than 30s");
-      return grpc::Status::OK;
-    };
-  }
-
-  int Run(std::vector<std::string> args, const std::string& input = "", bool terminal = false,
-          std::vector<std::string> environment = {}) {
-    environment.push_back("MOA_COORDINATOR=" + fake_.address());
-    Program program({std::move(args), input, std::move(environment), terminal});
-    const int status = program.Wait();
-    out_ = program.out();
-    err_ = program.err();
-    screen_ = program.screen();
-    return status;
-  }
-
-  std::string File(const std::string& name, const std::string& content) {
-    const std::string path = testing::TempDir() + "/moactl_" + name;
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
-  }
-
-  FakeCoordinator fake_;
-  std::string out_;
-  std::string err_;
-  std::string screen_;
-};
 
 TEST_F(MoactlTest, SubmitPrintsTheIdOnceAcknowledged) {
   ServeFinishedJobs();
@@ -110,6 +49,29 @@ TEST_F(MoactlTest, SubmitWaitPrintsTheAnswerOrTheJobsObject) {
   ASSERT_TRUE(json.has_value()) << problems.ToString();
   EXPECT_EQ(json->root.Find("answer")->text, kAnswer);
   EXPECT_EQ(json->root.Find("state")->text, "SUCCEEDED");
+}
+
+// What is probably not meant is said on standard error with the line; the coordinator's part of it is in the object too.
+TEST_F(MoactlTest, SubmitPrintsWarningsOfTheFileAndOfTheCoordinator) {
+  ServeFinishedJobs();
+  fake_.submit = [](const v1::SubmitJobRequest&, v1::SubmitJobResponse* response) {
+    response->set_job_id("J1");
+    response->add_warnings("moa.aggregator.model: old is called new now");
+    return grpc::Status::OK;
+  };
+  fake_.Start();
+  const std::string file = File("export.json",
+                                "{\"ai_configuration\": {\n\"main_model\": \"old\",\n"
+                                "\"layer_agents\": [], \"cycles\": 1,\n\"mood\": 1}}");
+  EXPECT_EQ(Run({"-o", "json", "submit", "-f", file, "--prompt", "x"}), 0) << err_;
+  EXPECT_EQ(out_,
+            "{\"job_id\":\"J1\",\"state\":\"QUEUED\","
+            "\"warnings\":[\"moa.aggregator.model: old is called new now\"]}\n");
+  EXPECT_EQ(err_, absl::StrCat("warning: ", file,
+                               ":4: ai_configuration.mood: is ignored: unknown field\n"
+                               "warning: ",
+                               file, ":2: ai_configuration.main_model: old is called new now\n"));
+  EXPECT_EQ(fake_.submitted().at(0).job().moa().aggregator().model(), "old");
 }
 
 TEST_F(MoactlTest, SubmitWatchShowsPlainLinesWhereThereIsNoTerminal) {
@@ -396,7 +358,7 @@ TEST_F(MoactlTest, HelpHasExamplesForEveryCommandAndScriptsForEveryShell) {
   EXPECT_EQ(Run({"--help"}), 0);
   EXPECT_THAT(out_, AllOf(HasSubstr("Exit status:"), HasSubstr("MOA_COORDINATOR")));
   for (const char* command : {"submit", "get", "list", "watch", "cancel", "workers", "models",
-                              "presets", "health", "completion"}) {
+                              "presets", "health", "completion", "inspect", "ablate"}) {
     EXPECT_EQ(Run({command, "--help"}), 0);
     EXPECT_THAT(out_, HasSubstr(absl::StrCat("moactl ", command))) << command;
   }
