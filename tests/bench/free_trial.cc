@@ -9,9 +9,9 @@
 // mostly wait. A job that has not ended after `limit-seconds` has not succeeded.
 //
 //   quota 429s   refusals of the simulator
-//   unfairness   the most by which one tenant's upstream calls let in were ahead of the other's while
-//                both still had calls to come. As many as a job has calls is fair: a job that is
-//                nearly finished goes first.
+//   unfairness   the most by which one tenant's upstream calls let in were ahead of the other's,
+//                counted from when both have their jobs in and while both still had calls to come.
+//                As many as a job has calls is fair: a job that is nearly finished goes first.
 //   seconds      from the first submission to the last end
 
 #include <algorithm>
@@ -39,15 +39,16 @@ struct Result {
   double seconds = 0;
 };
 
-// `first` are the marks of the first tenant's jobs.
-int64_t Unfairness(const std::vector<Call>& calls, const std::set<std::string>& first) {
+// `first` are the marks of the first tenant's jobs; the second's were all there at `since_ns`.
+int64_t Unfairness(const std::vector<Call>& calls, const std::set<std::string>& first,
+                   int64_t since_ns) {
   int64_t left[2] = {0, 0};
   for (const Call& call : calls) left[first.count(call.mark)] += call.status == 200 ? 1 : 0;
   int64_t balance = 0, most = 0;
   for (const Call& call : calls) {
     if (call.status != 200) continue;
     const size_t tenant = first.count(call.mark);
-    balance += tenant == 1 ? 1 : -1;
+    if (call.started_ns >= since_ns) balance += tenant == 1 ? 1 : -1;
     // Once one has had all its calls the other is alone, and ahead of nobody.
     if (--left[tenant] == 0) break;
     most = std::max(most, std::abs(balance));
@@ -76,6 +77,7 @@ Result RunOnce(BenchCluster& cluster, int64_t jobs, absl::Duration limit) {
     if (!submitted.ok()) throw std::runtime_error(submitted.status().ToString());
     ids.push_back(submitted->job_id());
   }
+  const int64_t submitted_ns = MonotonicNs();
   Result result;
   for (const std::string& id : ids) {
     absl::StatusOr<v1::Job> job = cluster.client().Get(id);
@@ -88,7 +90,7 @@ Result RunOnce(BenchCluster& cluster, int64_t jobs, absl::Duration limit) {
   result.seconds = absl::ToDoubleSeconds(absl::Now() - start);
   const std::vector<Call> calls = cluster.Calls();
   for (const Call& call : calls) result.refused += call.status == 429 ? 1 : 0;
-  result.unfairness = Unfairness(calls, first);
+  result.unfairness = Unfairness(calls, first, submitted_ns);
   return result;
 }
 
