@@ -75,7 +75,8 @@ TEST(DocsTest, EveryShellBlockRuns) {
   EXPECT_GE(blocks, 3);
 }
 
-// Each YAML or JSON block that names an aggregator or a preset is a whole job, and is accepted; so
+// Each YAML or JSON block that names an aggregator or a preset is a whole job (or begins with `presets:`
+// and is a configuration, see below), and is accepted; so
 // is each file in docs/examples.
 TEST(DocsTest, EveryJobShownIsAccepted) {
   MiniCluster cluster;
@@ -84,8 +85,9 @@ TEST(DocsTest, EveryJobShownIsAccepted) {
   for (const std::string& path : Documents()) {
     for (const Block& block : FencedBlocks(Read(path))) {
       const bool is_data = block.language == "yaml" || block.language == "json";
-      if (!is_data || !(absl::StrContains(block.text, "aggregator:") ||
-                        absl::StrContains(block.text, "preset"))) {
+      if (!is_data || absl::StartsWith(block.text, "presets:") ||
+          !(absl::StrContains(block.text, "aggregator:") ||
+            absl::StrContains(block.text, "preset"))) {
         continue;
       }
       ++jobs;
@@ -101,6 +103,22 @@ TEST(DocsTest, EveryJobShownIsAccepted) {
   }
 }
 
+// A coordinator starts with each configuration shown.
+TEST(DocsTest, EveryConfigurationShownIsAccepted) {
+  int configurations = 0;
+  for (const std::string& path : Documents()) {
+    for (const Block& block : FencedBlocks(Read(path))) {
+      if (!absl::StartsWith(block.text, "presets:") && !absl::StartsWith(block.text, "models:")) {
+        continue;
+      }
+      ++configurations;
+      MiniCluster cluster;
+      cluster.StartCoordinator({"--config", cluster.JobFile("config.yaml", block.text)});
+    }
+  }
+  EXPECT_GE(configurations, 2);
+}
+
 // Every flag that a document names is one of a program's (or of git's and apt's few, named here).
 TEST(DocsTest, EveryFlagNamedExists) {
   MiniCluster cluster;
@@ -109,7 +127,13 @@ TEST(DocsTest, EveryFlagNamedExists) {
       {"moa-coordinator", {{"--help"}}},
       {"moa-worker", {{"--help"}}},
       {"cerebras-sim", {{"--help"}}},
-      {"moactl", {{"--help"}, {"submit", "--help"}, {"list", "--help"}, {"watch", "--help"}}}};
+      {"moactl",
+       {{"--help"},
+        {"submit", "--help"},
+        {"inspect", "--help"},
+        {"ablate", "--help"},
+        {"list", "--help"},
+        {"watch", "--help"}}}};
   for (const auto& [program, calls] : programs) {
     for (const cluster::Args& args : calls) {
       const CommandResult result = cluster::RunToEnd({.program = cluster::ProgramPath(program),
