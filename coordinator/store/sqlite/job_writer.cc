@@ -90,9 +90,25 @@ JobWriter::JobWriter(std::unique_ptr<Database> database, std::unique_ptr<Stateme
 
 JobWriter::~JobWriter() = default;
 
-absl::Status JobWriter::Begin() { return statements_->begin.Run(); }
+absl::Status JobWriter::Apply(WriteGroup& group) {
+  absl::Status status = statements_->begin.Run();
+  for (auto write = group.begin(); status.ok() && write != group.end(); ++write) {
+    status = ApplyOne(*write);
+  }
+  if (status.ok()) status = statements_->commit.Run();
+  if (!status.ok()) Rollback();
+  return status;
+}
 
-absl::Status JobWriter::Commit() { return statements_->commit.Run(); }
+absl::Status JobWriter::ApplyOne(Write& write) {
+  if (auto* insert = std::get_if<InsertWrite>(&write)) {
+    MOA_ASSIGN_OR_RETURN(insert->outcome, Insert(insert->job));
+    return absl::OkStatus();
+  }
+  if (auto* update = std::get_if<UpdateWrite>(&write)) return Update(update->update);
+  MOA_ASSIGN_OR_RETURN(std::get<EpochWrite>(write).epoch, NextEpoch());
+  return absl::OkStatus();
+}
 
 void JobWriter::Rollback() {
   numbers_.clear();  // what was inserted is undone
@@ -197,12 +213,14 @@ absl::StatusOr<uint64_t> JobWriter::NextEpoch() {
 }
 
 absl::Status JobWriter::Probe() {
-  MOA_RETURN_IF_ERROR(Begin());
-  MOA_RETURN_IF_ERROR(statements_->probe.Run());
-  return Commit();
+  absl::Status status = statements_->begin.Run();
+  if (status.ok()) status = statements_->probe.Run();
+  if (status.ok()) status = statements_->commit.Run();
+  if (!status.ok()) Rollback();
+  return status;
 }
 
-absl::Status JobWriter::CheckpointIfDue() {
+absl::Status JobWriter::Upkeep() {
   // After a complete checkpoint the log starts over, unless a reader was on it: then it grows on.
   if (log_pages_ < checkpointed_pages_) checkpointed_pages_ = 0;
   if (log_pages_ < checkpointed_pages_ + kCheckpointPages) return absl::OkStatus();

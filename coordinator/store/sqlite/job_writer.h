@@ -8,52 +8,43 @@
 #include "absl/status/statusor.h"
 #include "coordinator/store/job_store.h"
 #include "coordinator/store/sqlite/database.h"
+#include "coordinator/store/write_group.h"
 
 namespace moa {
 
-// The statements that change a store, on a connection of their own. A group is Begin, any number of
-// changes, Commit; after any error that is not about one job alone, Rollback undoes the whole
-// group.
+// The statements that change a store, on a connection of their own. After any error that is not about one job alone
+// the whole group is undone.
 //
 // Owner: the store; its writer thread only, once that has started. Externally synchronised.
-class JobWriter {
+class JobWriter : public GroupSink {
  public:
   // REQUIRES: `database` has the newest schema.
   static absl::StatusOr<std::unique_ptr<JobWriter>> Create(std::unique_ptr<Database> database);
 
-  ~JobWriter();
+  ~JobWriter() override;
 
-  absl::Status Begin();
   // Durable when it returns OK (WAL with synchronous=FULL: the log is on disk).
-  absl::Status Commit();
-  void Rollback();
-
-  // Inserts the job unless its tenant's idempotency key is taken, also by a job of the same group.
-  // The outer status: the group failed. The inner: only this job did (ALREADY_EXISTS: its id is
-  // taken).
-  absl::StatusOr<absl::StatusOr<InsertOutcome>> Insert(const NewJob& job);
-
-  // Adds the event and changes the job's row. Applying it again changes nothing. An update of a job
-  // that the store does not hold, because its insert failed, changes nothing either.
-  absl::Status Update(const JobUpdate& update);
-
-  absl::StatusOr<uint64_t> NextEpoch();
-
-  // A change of no meaning, to learn whether the disk takes writes again.
-  absl::Status Probe();
+  absl::Status Apply(WriteGroup& group) override;
+  absl::Status Probe() override;
 
   // Moves what the log holds into the file once there is enough of it, so that neither the log nor
-  // the time to open the store grows without end. Between groups.
-  absl::Status CheckpointIfDue();
+  // the time to open the store grows without end.
+  absl::Status Upkeep() override;
 
   // Moves everything into the file; the log is then removed when the last connection closes.
-  void CheckpointOnClose() { database_->SetCheckpointOnClose(true); }
+  void Finish() override { database_->SetCheckpointOnClose(true); }
 
  private:
   struct Statements;
 
   JobWriter(std::unique_ptr<Database> database, std::unique_ptr<Statements> statements);
 
+  absl::Status ApplyOne(Write& write);
+  // The outer status: the group failed. The inner: only this job did.
+  absl::StatusOr<absl::StatusOr<InsertOutcome>> Insert(const NewJob& job);
+  absl::Status Update(const JobUpdate& update);
+  absl::StatusOr<uint64_t> NextEpoch();
+  void Rollback();
   absl::StatusOr<bool> FindByKey(const NewJob& job, InsertOutcome& outcome);
   // The job's number, 0 when the store does not hold it.
   absl::StatusOr<int64_t> FindJob(const JobId& id);

@@ -5,9 +5,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "coordinator/store/group_writer.h"
 #include "coordinator/store/job_store.h"
 #include "coordinator/store/sqlite/database.h"
-#include "coordinator/store/sqlite/group_writer.h"
 
 namespace moa {
 

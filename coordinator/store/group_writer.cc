@@ -1,4 +1,4 @@
-#include "coordinator/store/sqlite/group_writer.h"
+#include "coordinator/store/group_writer.h"
 
 #include <pthread.h>
 
@@ -21,10 +21,8 @@ absl::Status Unavailable(const absl::Status& why) { return absl::UnavailableErro
 
 }  // namespace
 
-GroupWriter::GroupWriter(std::unique_ptr<JobWriter> writer, Options options)
-    : options_(std::move(options)),
-      writer_(std::move(writer)),
-      retry_delay_(options_.retry_delay_min) {
+GroupWriter::GroupWriter(std::unique_ptr<GroupSink> sink, Options options)
+    : options_(std::move(options)), sink_(std::move(sink)), retry_delay_(options_.retry_delay_min) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "store-writer");
     Run();
@@ -33,7 +31,7 @@ GroupWriter::GroupWriter(std::unique_ptr<JobWriter> writer, Options options)
 
 GroupWriter::~GroupWriter() {
   thread_.join();
-  if (Health().ok()) writer_->CheckpointOnClose();
+  if (Health().ok()) sink_->Finish();
 }
 
 void GroupWriter::Insert(NewJob job, InsertDone done) {
@@ -98,7 +96,7 @@ absl::Status GroupWriter::Close(absl::Duration timeout) {
   }
   if (abandoned_ == 0) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      absl::StrCat(abandoned_, " updates of jobs were not written: ", health_.message()));
+      absl::StrCat(abandoned_, " writes are not known to be durable: ", health_.message()));
 }
 
 size_t GroupWriter::BytesOf(const Write& write) {
@@ -119,6 +117,12 @@ size_t GroupWriter::BytesOf(const Write& write) {
 bool GroupWriter::IsUrgent(const Write& write) {
   const auto* update = std::get_if<UpdateWrite>(&write);
   return update == nullptr || (update->update.state && IsTerminal(*update->update.state));
+}
+
+bool GroupWriter::MayBeRefused(const Write& write) {
+  const auto* insert = std::get_if<InsertWrite>(&write);
+  if (insert != nullptr) return !insert->is_in_doubt;
+  return std::holds_alternative<EpochWrite>(write);
 }
 
 absl::Status GroupWriter::Push(Write& write) {
@@ -168,7 +172,7 @@ void GroupWriter::Run() {
     Group group;
     switch (NextTurn(group)) {
       case Turn::kCommit: {
-        absl::Status status = Apply(group);
+        absl::Status status = sink_->Apply(group);
         if (status.ok()) {
           Succeed(std::move(group));
         } else {
@@ -180,8 +184,7 @@ void GroupWriter::Run() {
         Refuse(std::move(group), Health());
         break;
       case Turn::kProbe: {
-        absl::Status status = writer_->Probe();
-        if (!status.ok()) writer_->Rollback();
+        absl::Status status = sink_->Probe();
         MutexLock lock(mutex_);
         SetHealth(std::move(status));
         break;
@@ -261,7 +264,7 @@ void GroupWriter::TakeGroup(Group& group) {
     const size_t next = BytesOf(queue_.front());
     if (!group.empty() && bytes + next > options_.group_bytes_max) break;
     bytes += next;
-    if (!std::holds_alternative<UpdateWrite>(queue_.front())) --queued_others_;
+    if (MayBeRefused(queue_.front())) --queued_others_;
     if (IsUrgent(queue_.front())) --queued_urgent_;
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -272,38 +275,18 @@ void GroupWriter::TakeGroup(Group& group) {
 }
 
 void GroupWriter::TakeRefused(Group& group) {
-  Group updates;
+  Group kept;
   for (Write& write : queue_) {
-    if (std::holds_alternative<UpdateWrite>(write)) {
-      updates.push_back(std::move(write));
-    } else {
+    if (MayBeRefused(write)) {
       queued_bytes_ -= BytesOf(write);
       group.push_back(std::move(write));
+    } else {
+      kept.push_back(std::move(write));
     }
   }
-  queue_ = std::move(updates);
+  queue_ = std::move(kept);
   queued_others_ = 0;
   queued_urgent_ = static_cast<size_t>(std::count_if(queue_.begin(), queue_.end(), IsUrgent));
-}
-
-absl::Status GroupWriter::Apply(Group& group) {
-  absl::Status status = writer_->Begin();
-  for (auto write = group.begin(); status.ok() && write != group.end(); ++write) {
-    status = ApplyOne(*write);
-  }
-  if (status.ok()) status = writer_->Commit();
-  if (!status.ok()) writer_->Rollback();
-  return status;
-}
-
-absl::Status GroupWriter::ApplyOne(Write& write) {
-  if (auto* insert = std::get_if<InsertWrite>(&write)) {
-    MOA_ASSIGN_OR_RETURN(insert->outcome, writer_->Insert(insert->job));
-    return absl::OkStatus();
-  }
-  if (auto* update = std::get_if<UpdateWrite>(&write)) return writer_->Update(update->update);
-  MOA_ASSIGN_OR_RETURN(std::get<EpochWrite>(write).epoch, writer_->NextEpoch());
-  return absl::OkStatus();
 }
 
 void GroupWriter::Succeed(Group group) {
@@ -331,7 +314,7 @@ void GroupWriter::Succeed(Group group) {
 
   // After the callbacks, which need not wait for it. What it could not move stays in the log,
   // durable.
-  absl::Status status = writer_->CheckpointIfDue();
+  absl::Status status = sink_->Upkeep();
   if (status.ok()) return;
   MutexLock lock(mutex_);
   SetHealth(std::move(status));
@@ -343,12 +326,12 @@ void GroupWriter::Fail(Group group, absl::Status why) {
     MutexLock lock(mutex_);
     in_flight_ = 0;
     for (auto write = group.rbegin(); write != group.rend(); ++write) {
-      if (std::holds_alternative<UpdateWrite>(*write)) {
+      if (MayBeRefused(*write)) {
+        refused.push_front(std::move(*write));
+      } else {
         queued_bytes_ += BytesOf(*write);
         if (IsUrgent(*write)) ++queued_urgent_;
         queue_.push_front(std::move(*write));
-      } else {
-        refused.push_front(std::move(*write));
       }
     }
     due_ = absl::InfinitePast();

@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <thread>
-#include <variant>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -15,7 +14,7 @@
 #include "absl/time/time.h"
 #include "common/loop/mutex.h"
 #include "coordinator/store/job_store.h"
-#include "coordinator/store/sqlite/job_writer.h"
+#include "coordinator/store/write_group.h"
 
 namespace moa {
 
@@ -27,6 +26,7 @@ namespace moa {
 //
 // When a group fails, its inserts fail, its updates go back to the front of the queue, and the disk
 // is tried again after a delay that doubles; until then inserts fail at once with the same reason.
+// Inserts that may be durable all the same stay in the queue too: nobody is told a thing that may be wrong.
 // With nothing to retry it is probed, so that Health() recovers without traffic.
 //
 // Owner: the store. Thread-safe. Callbacks must not call Close or NextEpoch, which wait for this
@@ -57,7 +57,7 @@ class GroupWriter {
   };
 
   // Starts the thread.
-  GroupWriter(std::unique_ptr<JobWriter> writer, Options options);
+  GroupWriter(std::unique_ptr<GroupSink> sink, Options options);
   // REQUIRES: Close was called. Joins the thread: waits for a write that the disk holds up.
   ~GroupWriter();
   GroupWriter(const GroupWriter&) = delete;
@@ -72,28 +72,15 @@ class GroupWriter {
   absl::Status Close(absl::Duration timeout);
 
  private:
-  struct InsertWrite {
-    NewJob job;
-    InsertDone done;
-    absl::StatusOr<InsertOutcome> outcome = InsertOutcome();
-  };
-  struct UpdateWrite {
-    JobUpdate update;
-    JobStore::Callback done;
-  };
-  struct EpochWrite {
-    // Runs on the writer's thread: somebody blocks for it.
-    absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done;
-    uint64_t epoch = 0;
-  };
-  using Write = std::variant<InsertWrite, UpdateWrite, EpochWrite>;
-  using Group = std::deque<Write>;
+  using Group = WriteGroup;
   enum class Waiting { kNo, kForWork, kForCompany };
   enum class Turn { kCommit, kRefuse, kProbe, kEnd };
 
   static size_t BytesOf(const Write& write);
   // Somebody waits for it.
   static bool IsUrgent(const Write& write);
+  // Refused when the disk does not take it; else kept until it does.
+  static bool MayBeRefused(const Write& write);
 
   // Queues the write; returns why not, when it is refused, and leaves it to the caller.
   absl::Status Push(Write& write) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -107,15 +94,13 @@ class GroupWriter {
   void TakeGroup(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeRefused(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WaitUntil(absl::Time until, Waiting what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Apply(Group& group);
-  absl::Status ApplyOne(Write& write);
   void Succeed(Group group);
   void Fail(Group group, absl::Status why);
   void Refuse(Group group, const absl::Status& why);
   void SetHealth(absl::Status health) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
-  const std::unique_ptr<JobWriter> writer_;  // the writer's thread's until it has ended
+  const std::unique_ptr<GroupSink> sink_;  // the writer's thread's until it has ended
 
   mutable Mutex mutex_;
   CondVar work_;   // the writer waits
@@ -123,7 +108,7 @@ class GroupWriter {
   Group queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t queued_others_ ABSL_GUARDED_BY(mutex_) =
-      0;  // in queue_, not updates: refused while failing
+      0;  // in queue_: those that are refused while the disk fails
   size_t queued_urgent_ ABSL_GUARDED_BY(mutex_) = 0;
   bool has_company_ ABSL_GUARDED_BY(mutex_) = false;  // waiting for company has paid the last time
   uint32_t lonely_groups_ ABSL_GUARDED_BY(mutex_) = 0;  // since it was last tried
