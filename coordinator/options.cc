@@ -24,7 +24,8 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
              "jobs and read answers");
   AddServerTlsFlags(flags, &options->tls);
   flags.Group("Jobs");
-  flags.String("store", &options->store, "where jobs are kept: sqlite:PATH");
+  flags.String("store", &options->store,
+               "where jobs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
   flags.String("config", &options->config, "YAML or JSON file with the model table");
   flags.Int("max-queued-jobs", &options->max_queued_jobs,
             "unfinished jobs at most; further ones are refused until some have ended", 1,

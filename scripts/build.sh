@@ -75,7 +75,7 @@ verb_test() {
     esac
     shift
   done
-  need_packages build test
+  need_packages build test postgres
   build_preset "$preset"
 
   local -a ctest=(ctest --test-dir "$root/build/$preset" --parallel "$(jobs_count)"

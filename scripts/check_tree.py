@@ -31,7 +31,7 @@ Finding = collections.namedtuple("Finding", "file line message")
 # no `.h` and are not listed.
 LIBRARIES = [
     ("absl/", "absl"), ("grpcpp/", "grpc"), ("grpc/", "grpc"), ("google/protobuf/", "proto"),
-    ("moa/v1/", "proto"), ("curl/", "curl"), ("sqlite3.h", "sqlite"), ("simdjson", "simdjson"),
+    ("moa/v1/", "proto"), ("curl/", "curl"), ("sqlite3.h", "sqlite"), ("libpq-fe.h", "libpq"), ("simdjson", "simdjson"),
     ("rapidjson/", "rapidjson"), ("spdlog/", "spdlog"), ("yaml-cpp/", "yaml"), ("CLI/", "cli"),
     ("boost/", "boost"), ("prometheus/", "prometheus"), ("openssl/", "openssl"), ("zlib.h", "zlib"),
     ("gtest/", "gtest"), ("gmock/", "gtest"), ("benchmark/", "benchmark"), ("libpq-fe.h", "libpq"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh demo|up: a cluster on this machine (one coordinator, two workers and, without an API key, the
-# simulator), every port chosen by the kernel. `demo` runs two jobs in it and stops it; `up` leaves it
+# demo.sh demo|up [sqlite|postgres]: a cluster on this machine (one coordinator, two workers and, without an
+# API key, the simulator; with postgres a server for the store, in a folder of its own), every port chosen by the kernel. `demo` runs two jobs in it and stops it; `up` leaves it
 # running until Ctrl-C. The programs must be built. State and logs: build/demo/. Tests set MOA_BIN_DIR and
 # MOA_DEMO_DIR to use others.
 set -euo pipefail
@@ -9,17 +9,21 @@ root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 bin=${MOA_BIN_DIR:-$root/build/release/bin}
 run=${MOA_DEMO_DIR:-$root/build/demo}
 mode=$1
+store=${2:-sqlite}
 
 names=()          # in the order of their start
 declare -A pids=()
+as_user=()        # options of setpriv for who may not run as root
+postgres_folder=''
 
 # start NAME PROGRAM ARGUMENT…: runs it in a session of its own, so that a terminal's Ctrl-C reaches this
 # script only, which then stops the programs in order. Should this script be killed, they get SIGTERM.
 start() {
-  local name=$1
-  shift
+  local name=$1 program=$2
+  shift 2
+  [[ $program == /* ]] || program=$bin/$program
   : >"$run/$name.log"
-  setsid setpriv --pdeathsig TERM -- "$bin/$1" "${@:2}" >"$run/$name.out" 2>"$run/$name.log" &
+  setsid setpriv --pdeathsig TERM "${as_user[@]}" -- "$program" "$@" >"$run/$name.out" 2>"$run/$name.log" &
   names+=("$name")
   pids[$name]=$!
 }
@@ -69,6 +73,7 @@ finish() {
   trap '' INT TERM
   if ((${#names[@]})); then
     stop_all || status=1
+    [[ -z $postgres_folder ]] || rm -rf "$postgres_folder"
     say "Everything is stopped."
   fi
   exit "$status"
@@ -76,6 +81,30 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Starts a server with an empty database and sets store_url. Its folder is not in the project's, which the
+# server's user may not be able to enter.
+start_postgres() {
+  local programs deadline=$((SECONDS + 20))
+  programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+  [[ -x $programs/postgres ]] || die "no PostgreSQL server in /usr/lib/postgresql: apt-get install postgresql"
+  postgres_folder=$(mktemp -d /tmp/moa-postgres.XXXXXX)
+  if ((EUID == 0)); then
+    as_user=(--reuid=postgres --regid=postgres --clear-groups)
+    chown postgres: "$postgres_folder"
+  fi
+  (cd "$postgres_folder" && setpriv "${as_user[@]}" -- "$programs/initdb" -D "$postgres_folder/data" -U moa \
+    -A trust -E UTF8 --locale=C.UTF-8 >"$run/initdb.log" 2>&1) || die "initdb failed; see $run/initdb.log"
+  cd "$postgres_folder"
+  start postgres "$programs/postgres" -D "$postgres_folder/data" -k "$postgres_folder" -c listen_addresses=
+  cd "$root"
+  as_user=()
+  until "$programs/pg_isready" -q -h "$postgres_folder"; do
+    ((SECONDS < deadline)) || die "the PostgreSQL server did not start; see $run/postgres.log"
+    sleep 0.02
+  done
+  store_url="postgres://moa@/postgres?host=$postgres_folder"
+}
 
 start_cluster() {
   rm -rf "$run"
@@ -92,10 +121,12 @@ start_cluster() {
     upstream=http://$upstream
     key=any-key-will-do
   fi
+  local store_url=sqlite:$run/jobs.db
+  [[ $store == sqlite ]] || start_postgres
   # Only the workers are given the key.
   unset CEREBRAS_API_KEY
   start coordinator moa-coordinator --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 \
-    --store "sqlite:$run/jobs.db"
+    --store "$store_url"
   MOA_COORDINATOR=$(address coordinator grpc)
   export MOA_COORDINATOR
   for worker in worker-1 worker-2; do

@@ -6,12 +6,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "coordinator/store/postgres/postgres_job_store.h"
 #include "coordinator/store/sqlite/sqlite_job_store.h"
 
 namespace moa {
 namespace {
 
-constexpr char kSupported[] = "this build supports sqlite:PATH, an embedded database in one file";
+constexpr char kSupported[] =
+    "it is sqlite:PATH, an embedded database in one file, or "
+    "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
 }  // namespace
 
@@ -27,10 +30,15 @@ absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
     options.writer.run_callbacks = std::move(run_callbacks);
     return OpenSqliteJobStore(std::string(url), std::move(options));
   }
-  if (absl::StartsWith(url, "postgres:") || absl::StartsWith(url, "postgresql:")) {
+  if (absl::StartsWith(url, "postgres://") || absl::StartsWith(url, "postgresql://")) {
+    PostgresJobStoreOptions options;
+    options.writer.run_callbacks = std::move(run_callbacks);
+    return OpenPostgresJobStore(std::string(url), std::move(options));
+  }
+  if (absl::StartsWith(url, "postgres")) {
     // Without the address, which may hold a password.
     return absl::InvalidArgumentError(
-        absl::StrCat("PostgreSQL stores are not supported by this build; ", kSupported));
+        absl::StrCat("the store's address cannot be read; ", kSupported));
   }
   return absl::InvalidArgumentError(
       absl::StrCat("\"", url, "\" is not the address of a store; ", kSupported));

@@ -5,6 +5,7 @@ usage: demo_test.py BIN_DIR
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,10 +21,10 @@ class Demo(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory(prefix="moa-demo-")
         self.addCleanup(self.folder.cleanup)
 
-    def start(self, verb, **environment):
+    def start(self, verb, *arguments, **environment):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CEREBRAS_", "MOA_"))}
         return subprocess.Popen(
-            [os.path.join(ROOT, "scripts", "demo.sh"), verb], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [os.path.join(ROOT, "scripts", "demo.sh"), verb, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, start_new_session=True,
             env={**inherited, "MOA_BIN_DIR": BIN_DIR, "MOA_DEMO_DIR": self.folder.name + "/run", **environment})
 
@@ -76,6 +77,18 @@ class Demo(unittest.TestCase):
     def test_up_runs_until_it_is_interrupted(self):
         process = self.start("up")
         shown = self.read_until(process, "Logs:")
+        os.killpg(process.pid, signal.SIGINT)
+        status, output = self.wait(process, shown)
+        self.assertEqual(status, 0, output)
+
+    def test_up_brings_a_postgresql_server_and_takes_it_away(self):
+        process = self.start("up", "postgres")
+        shown = self.read_until(process, "Logs:")
+        address = re.search(r"MOA_COORDINATOR=(\S+)", shown).group(1)
+        job = subprocess.run(
+            [os.path.join(BIN_DIR, "moactl"), "--coordinator", address, "submit", "--wait", "--preset", "moa",
+             "--prompt", "hello"], capture_output=True, text=True)
+        self.assertEqual(job.returncode, 0, job.stderr)
         os.killpg(process.pid, signal.SIGINT)
         status, output = self.wait(process, shown)
         self.assertEqual(status, 0, output)

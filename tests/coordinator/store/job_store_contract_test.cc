@@ -10,9 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_matchers.h"
 #include "common/loop/mutex.h"
+#include "coordinator/store/postgres/postgres_job_store.h"
 #include "coordinator/store/sqlite/sqlite_job_store.h"
 #include "tests/coordinator/store/memory_job_store.h"
 #include "tests/coordinator/store/store_fixtures.h"
+#include "tests/postgres/postgres_server.h"
 
 namespace moa {
 namespace {
@@ -389,6 +391,24 @@ class SqlitePlace : public StorePlace {
   TempDirectory directory_;
 };
 
+class PostgresPlace : public StorePlace {
+ public:
+  absl::StatusOr<std::unique_ptr<JobStore>> Open(JobStore::CallbackRunner runner) override {
+    PostgresJobStoreOptions options;
+    options.writer.run_callbacks = std::move(runner);
+    return OpenPostgresJobStore(url_, std::move(options));
+  }
+  bool durable() const override { return true; }
+
+ private:
+  // One for all tests that run in this process.
+  static PostgresServer& Server() {
+    static PostgresServer server;
+    return server;
+  }
+  const std::string url_ = Server().NewDatabase();
+};
+
 class MemoryPlace : public StorePlace {
  public:
   absl::StatusOr<std::unique_ptr<JobStore>> Open(JobStore::CallbackRunner runner) override {
@@ -402,6 +422,7 @@ class MemoryPlace : public StorePlace {
 INSTANTIATE_TEST_SUITE_P(
     , JobStoreContractTest,
     testing::Values(StoreKind{"Sqlite", [] { return std::make_unique<SqlitePlace>(); }},
+                    StoreKind{"Postgres", [] { return std::make_unique<PostgresPlace>(); }},
                     StoreKind{"Memory", [] { return std::make_unique<MemoryPlace>(); }}),
     [](const testing::TestParamInfo<StoreKind>& kind) { return kind.param.name; });
 

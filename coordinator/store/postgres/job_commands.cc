@@ -1,0 +1,131 @@
+#include "coordinator/store/postgres/job_commands.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace moa {
+namespace {
+
+enum WriteStatement { kInsert, kFindKey, kFindId, kAddEvent, kChangeJob, kNextEpoch, kProbe };
+constexpr StatementText kWrites[] = {
+    {"WITH job AS (INSERT INTO moa_jobs (id, tenant, name, state, degraded, created_ns, ended_ns,"
+     " idempotency_key, request_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+     " ON CONFLICT DO NOTHING RETURNING job),"
+     " spec AS (INSERT INTO moa_specs SELECT job, $10 FROM job),"
+     " event AS (INSERT INTO moa_events SELECT job, $11, $12 FROM job)"
+     " SELECT job FROM job",
+     "bbbiiiibbbib"},
+    {"SELECT id, request_hash FROM moa_jobs WHERE tenant = $1 AND idempotency_key = $2", "bb"},
+    {"SELECT request_hash FROM moa_jobs WHERE id = $1", "b"},
+    {"INSERT INTO moa_events SELECT job, $2, $3 FROM moa_jobs WHERE id = $1 ON CONFLICT DO NOTHING",
+     "bib"},
+    // A terminal state (3 and above) is final.
+    {"UPDATE moa_jobs SET state = coalesce($2, state), degraded = greatest(degraded, $3),"
+     " ended_ns = coalesce($4, ended_ns) WHERE id = $1 AND state < 3",
+     "biii"},
+    {"UPDATE moa_owner SET epoch = epoch + 1 RETURNING epoch", ""},
+    {"UPDATE moa_owner SET probes = probes + 1", ""},
+};
+
+#define MOA_ROW "id, tenant, name, state, degraded, created_ns, ended_ns"
+enum ReadStatement { kReadJob, kReadSpec, kReadEvents, kListAll, kListTenant, kListUnfinished };
+constexpr StatementText kReads[] = {
+    {"SELECT " MOA_ROW " FROM moa_jobs WHERE id = $1", "b"},
+    {"SELECT spec FROM moa_specs JOIN moa_jobs USING (job) WHERE id = $1", "b"},
+    {"SELECT sequence, payload FROM moa_events JOIN moa_jobs USING (job)"
+     " WHERE id = $1 AND sequence > $2 ORDER BY sequence",
+     "bi"},
+    {"SELECT " MOA_ROW " FROM moa_jobs WHERE state = $1 AND (created_ns, id) < ($2, $3)"
+     " ORDER BY created_ns DESC, id DESC LIMIT $4",
+     "iibi"},
+    {"SELECT " MOA_ROW " FROM moa_jobs WHERE state = $1 AND (created_ns, id) < ($2, $3)"
+     " AND tenant = $5 ORDER BY created_ns DESC, id DESC LIMIT $4",
+     "iibib"},
+    {"SELECT id FROM moa_jobs WHERE state IN (1, 2) ORDER BY created_ns, id", ""},
+};
+#undef MOA_ROW
+
+Parameter Bytes(absl::string_view bytes) { return Parameter::Bytes(bytes); }
+Parameter Integer(int64_t value) { return Parameter::Integer(value); }
+Parameter TimeOrNull(absl::Time time) {
+  return time == absl::InfinitePast() ? Parameter::Null() : Integer(absl::ToUnixNanos(time));
+}
+
+}  // namespace
+
+absl::Span<const StatementText> WriteStatements() { return kWrites; }
+absl::Span<const StatementText> ReadStatements() { return kReads; }
+
+Session::Command InsertCommand(const NewJob& job) {
+  return {
+      kInsert,
+      {Bytes(job.row.id.value()), Bytes(job.row.tenant.value()), Bytes(job.row.name),
+       Integer(static_cast<int>(job.row.state)), Integer(job.row.degraded ? 1 : 0),
+       Integer(absl::ToUnixNanos(job.row.created)), TimeOrNull(job.row.ended),
+       job.idempotency_key.empty() ? Parameter::Null() : Bytes(job.idempotency_key),
+       Bytes(job.request_hash), Bytes(job.spec.view()),
+       Integer(static_cast<int64_t>(job.accepted.sequence)), Bytes(job.accepted.payload.view())}};
+}
+
+Session::Command FindKeyCommand(const NewJob& job) {
+  return {kFindKey, {Bytes(job.row.tenant.value()), Bytes(job.idempotency_key)}};
+}
+
+Session::Command FindIdCommand(const NewJob& job) { return {kFindId, {Bytes(job.row.id.value())}}; }
+
+std::vector<Session::Command> UpdateCommands(const JobUpdate& update) {
+  std::vector<Session::Command> commands;
+  commands.push_back(
+      {kAddEvent,
+       {Bytes(update.id.value()), Integer(static_cast<int64_t>(update.event.sequence)),
+        Bytes(update.event.payload.view())}});
+  if (!update.state && !update.degraded) return commands;
+  const bool ends = update.state && IsTerminal(*update.state);
+  commands.push_back({kChangeJob,
+                      {Bytes(update.id.value()),
+                       update.state ? Integer(static_cast<int>(*update.state)) : Parameter::Null(),
+                       Integer(update.degraded ? 1 : 0),
+                       ends ? Integer(absl::ToUnixNanos(update.ended)) : Parameter::Null()}});
+  return commands;
+}
+
+Session::Command NextEpochCommand() { return {kNextEpoch, {}}; }
+Session::Command ProbeCommand() { return {kProbe, {}}; }
+
+Session::Command ReadJobCommand(const JobId& id) { return {kReadJob, {Bytes(id.value())}}; }
+Session::Command ReadSpecCommand(const JobId& id) { return {kReadSpec, {Bytes(id.value())}}; }
+
+Session::Command ReadEventsCommand(const JobId& id, uint64_t after_sequence) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  return {kReadEvents,
+          {Bytes(id.value()), Integer(static_cast<int64_t>(std::min(after_sequence, kMax)))}};
+}
+
+Session::Command ListCommand(const JobQuery& query, StoredState state) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  Session::Command command = {
+      query.tenant.empty() ? kListAll : kListTenant,
+      {Integer(static_cast<int>(state)),
+       Integer(query.before ? absl::ToUnixNanos(query.before->first)
+                            : std::numeric_limits<int64_t>::max()),
+       Bytes(query.before ? absl::string_view(query.before->second.value()) : absl::string_view()),
+       Integer(static_cast<int64_t>(std::min<uint64_t>(query.limit, kMax)))}};
+  if (!query.tenant.empty()) command.parameters.push_back(Bytes(query.tenant));
+  return command;
+}
+
+Session::Command ListUnfinishedCommand() { return {kListUnfinished, {}}; }
+
+JobRow RowOf(const Rows& rows, int row) {
+  JobRow job;
+  job.id = JobId(rows.Bytes(row, 0));
+  job.tenant = Tenant(rows.Bytes(row, 1));
+  job.name = std::string(rows.Bytes(row, 2));
+  job.state = static_cast<StoredState>(rows.Integer(row, 3));
+  job.degraded = rows.Integer(row, 4) != 0;
+  job.created = absl::FromUnixNanos(rows.Integer(row, 5));
+  if (!rows.IsNull(row, 6)) job.ended = absl::FromUnixNanos(rows.Integer(row, 6));
+  return job;
+}
+
+}  // namespace moa

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/types/span.h"
+#include "coordinator/store/job_store.h"
+#include "coordinator/store/postgres/session.h"
+
+namespace moa {
+
+// The statements on the store's tables, and the values that they take. The lists are what Session::Prepare gets.
+
+absl::Span<const StatementText> WriteStatements();
+absl::Span<const StatementText> ReadStatements();
+
+// One row when the job is inserted: its number. None when its id or its tenant's key is taken.
+Session::Command InsertCommand(const NewJob& job);
+// The job that has the key: id and request hash.
+Session::Command FindKeyCommand(const NewJob& job);
+// The job that has the id: request hash.
+Session::Command FindIdCommand(const NewJob& job);
+// Adds the event and changes the job's row; does nothing a second time, or to a job that is not there.
+std::vector<Session::Command> UpdateCommands(const JobUpdate& update);
+Session::Command NextEpochCommand();
+Session::Command ProbeCommand();
+
+// number, then as RowOf reads them; and the spec.
+Session::Command ReadJobCommand(const JobId& id);
+Session::Command ReadSpecCommand(const JobId& id);
+// sequence and payload.
+Session::Command ReadEventsCommand(const JobId& id, uint64_t after_sequence);
+// As RowOf reads them, newest first.
+Session::Command ListCommand(const JobQuery& query, StoredState state);
+Session::Command ListUnfinishedCommand();
+
+JobRow RowOf(const Rows& rows, int row);
+
+}  // namespace moa
