@@ -136,17 +136,7 @@ void WriteMessage(const v1::Message& message, ObjectWriter& out) {
   if (!message.name().empty()) out.Text("name", message.name());
   if (!message.reasoning().empty()) out.Text("reasoning", message.reasoning());
   out.Text("content", message.content());
-  if (!message.tool_calls().empty()) {
-    out.BeginArray("tool_calls");
-    for (const v1::ToolCall& call : message.tool_calls()) {
-      out.BeginObject();
-      out.Text("id", call.id());
-      out.Text("name", call.name());
-      out.Text("arguments", call.arguments());
-      out.EndObject();
-    }
-    out.EndArray();
-  }
+  WriteToolCalls(message.tool_calls(), out);
   if (!message.tool_call_id().empty()) out.Text("tool_call_id", message.tool_call_id());
   out.EndObject();
 }

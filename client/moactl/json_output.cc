@@ -16,19 +16,6 @@ void WriteError(const v1::Error& error, ObjectWriter& out) {
   out.EndObject();
 }
 
-void WriteToolCalls(const v1::Completion& completion, ObjectWriter& out) {
-  if (completion.tool_calls().empty()) return;
-  out.BeginArray("tool_calls");
-  for (const v1::ToolCall& call : completion.tool_calls()) {
-    out.BeginObject();
-    out.Text("id", call.id());
-    out.Text("name", call.name());
-    out.Text("arguments", call.arguments());
-    out.EndObject();
-  }
-  out.EndArray();
-}
-
 void WriteUsage(const v1::JobUsage& usage, ObjectWriter& out) {
   out.BeginObject("usage");
   out.Count("prompt_tokens", usage.tokens().prompt_tokens());
@@ -64,7 +51,7 @@ void WriteTask(const v1::TaskResult& task, const TaskIds& ids, ObjectWriter& out
   out.Text("model", task.model());
   out.Text("state", StateName(task.state()));
   out.Text("content", completion.content());
-  WriteToolCalls(completion, out);
+  WriteToolCalls(completion.tool_calls(), out);
   if (task.has_error()) WriteError(task.error(), out);
   out.Text("finish_reason", completion.finish_reason());
   out.Count("attempts", task.attempts());
@@ -98,7 +85,7 @@ std::string JobJson(const v1::Job& job) {
     out.EndArray();
   }
   out.Text("answer", job.answer().content());
-  WriteToolCalls(job.answer(), out);
+  WriteToolCalls(job.answer().tool_calls(), out);
   if (job.has_error()) WriteError(job.error(), out);
   out.Millis("latency_ms", job.latency_us());
   out.Millis("critical_path_ms", job.critical_path_us());

@@ -149,6 +149,20 @@ void WriteReferences(const v1::References& references, ObjectWriter& out) {
 
 }  // namespace
 
+void WriteToolCalls(const google::protobuf::RepeatedPtrField<v1::ToolCall>& calls,
+                    ObjectWriter& out) {
+  if (calls.empty()) return;
+  out.BeginArray("tool_calls");
+  for (const v1::ToolCall& call : calls) {
+    out.BeginObject();
+    out.Text("id", call.id());
+    out.Text("name", call.name());
+    out.Text("arguments", call.arguments());
+    out.EndObject();
+  }
+  out.EndArray();
+}
+
 void WriteResponseFormat(const char* key, const v1::ResponseFormat& format, ObjectWriter& out) {
   out.BeginObject(key);
   out.Text("type", Word(v1::ResponseFormat::Type_Name(format.type()), ""));

@@ -84,6 +84,11 @@ struct JobQuery {
   std::optional<std::pair<absl::Time, JobId>> before;
 };
 
+// For implementations, which find jobs by state: those that the query asks for, each once, and the newest of what was
+// found, in the order of List.
+std::vector<StoredState> StatesOf(const JobQuery& query);
+void KeepNewest(size_t limit, std::vector<JobRow>& rows);
+
 // Durable jobs. Two implementations: sqlite/ (embedded) and, in a cluster, PostgreSQL.
 //
 // Writes are asynchronous, applied in the order in which they were given and committed in groups:

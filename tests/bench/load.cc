@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <iostream>
 #include <mutex>
+#include <stdexcept>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -113,6 +114,15 @@ std::vector<JobOutcome> RunJobs(Client& client, const Load& load) {
   for (int64_t i = 0; i < std::min(load.concurrency, load.jobs); ++i) clients.emplace_back(run);
   clients.clear();
   return outcomes;
+}
+
+v1::Job RunJob(Client& client, const v1::JobSpec& spec) {
+  const auto submitted = client.Submit(spec);
+  if (!submitted.ok()) throw std::runtime_error(submitted.status().ToString());
+  client.Watch(submitted->job_id(), {}, [](const v1::WatchUpdate&) { return true; }).IgnoreError();
+  const absl::StatusOr<v1::Job> job = client.Get(submitted->job_id());
+  if (!job.ok()) throw std::runtime_error(job.status().ToString());
+  return *job;
 }
 
 int64_t Failures(const std::vector<JobOutcome>& outcomes) {

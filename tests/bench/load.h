@@ -54,6 +54,9 @@ struct Load {
 // Returns when all jobs have ended or time is up. Marks are "j0", "j1", …
 std::vector<JobOutcome> RunJobs(Client& client, const Load& load);
 
+// Runs one job to its end. Throws std::runtime_error.
+v1::Job RunJob(Client& client, const v1::JobSpec& spec);
+
 // Jobs that did not succeed. Says up to three of their errors on stderr.
 int64_t Failures(const std::vector<JobOutcome>& outcomes);
 // The latencies of those that did.

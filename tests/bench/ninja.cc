@@ -85,27 +85,21 @@ void Measure(const Arguments& arguments, int64_t seed, Report& report) {
       {.simulator = {"--seed", absl::StrCat(seed), "--personality", "critic=none-then:0.5",
                      "--personality", "length=share:0.2-0.5"},
        .coordinator = arguments.coordinator});
-  const auto submitted = cluster.client().Submit(NinjaJob());
-  if (!submitted.ok()) throw std::runtime_error(submitted.status().ToString());
-  cluster.client()
-      .Watch(submitted->job_id(), {}, [](const v1::WatchUpdate&) { return true; })
-      .IgnoreError();
-  const absl::StatusOr<v1::Job> job = cluster.client().Get(submitted->job_id());
-  if (!job.ok()) throw std::runtime_error(job.status().ToString());
-  const v1::Usage& tokens = job->usage().tokens();
-  const double seconds = static_cast<double>(job->latency_us()) / 1e6;
+  const v1::Job job = RunJob(cluster.client(), NinjaJob());
+  const v1::Usage& tokens = job.usage().tokens();
+  const double seconds = static_cast<double>(job.latency_us()) / 1e6;
   const double bound = static_cast<double>(arguments.numbers.at("seconds-ms")) / 1e3;
   report.Add("the job", "seconds", seconds, AtMost(bound));
-  report.Add("the job", "critical path, s", static_cast<double>(job->critical_path_us()) / 1e6);
-  report.Add("the job", "calls", job->usage().upstream_calls(),
+  report.Add("the job", "critical path, s", static_cast<double>(job.critical_path_us()) / 1e6);
+  report.Add("the job", "calls", job.usage().upstream_calls(),
              Target{.bound = kCallsMax, .every_run = true});
   report.Add("the job", "prompt tokens", static_cast<double>(tokens.prompt_tokens()));
   report.Add("the job", "completion tokens", static_cast<double>(tokens.completion_tokens()));
   report.Add("the job", "tokens",
              static_cast<double>(tokens.prompt_tokens() + tokens.completion_tokens()),
              AtLeast(kTokensMin));
-  report.Add("the job", "not succeeded", job->state() == v1::JOB_STATE_SUCCEEDED ? 0 : 1, Never());
-  AddStages(*job, report);
+  report.Add("the job", "not succeeded", job.state() == v1::JOB_STATE_SUCCEEDED ? 0 : 1, Never());
+  AddStages(job, report);
   if (seconds > bound) std::cerr << "seed " << seed << " took " << seconds << " s\n";
 }
 

@@ -24,17 +24,6 @@
 namespace moa::bench {
 namespace {
 
-v1::Job RunJob(BenchCluster& cluster, const v1::JobSpec& spec) {
-  const auto submitted = cluster.client().Submit(spec);
-  if (!submitted.ok()) throw std::runtime_error(submitted.status().ToString());
-  cluster.client()
-      .Watch(submitted->job_id(), {}, [](const v1::WatchUpdate&) { return true; })
-      .IgnoreError();
-  const absl::StatusOr<v1::Job> job = cluster.client().Get(submitted->job_id());
-  if (!job.ok()) throw std::runtime_error(job.status().ToString());
-  return *job;
-}
-
 v1::JobSpec JobOf(const std::string& preset) {
   v1::JobSpec job;
   v1::Message* message = job.add_messages();
@@ -65,11 +54,11 @@ void MeasurePresets(BenchCluster& cluster, Report& report) {
     const auto plan = cluster.client().Inspect(JobOf(preset.name()));
     if (!plan.ok()) throw std::runtime_error(plan.status().ToString());
     report.Add(preset.name(), "calls planned", plan->calls_max());
-    AddJob(preset.name(), RunJob(cluster, JobOf(preset.name())), report);
+    AddJob(preset.name(), RunJob(cluster.client(), JobOf(preset.name())), report);
   }
   v1::JobSpec all = JobOf("cepo");
   all.mutable_moa()->add_layers()->mutable_enough()->set_answers(9);
-  AddJob("cepo, waiting for all plans", RunJob(cluster, all), report);
+  AddJob("cepo, waiting for all plans", RunJob(cluster.client(), all), report);
 }
 
 void MeasureQuorum(const Arguments& arguments, int64_t seed, bool quorum, Report& report) {

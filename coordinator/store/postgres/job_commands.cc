@@ -73,13 +73,17 @@ Session::Command FindKeyCommand(const NewJob& job) {
 
 Session::Command FindIdCommand(const NewJob& job) { return {kFindId, {Bytes(job.row.id.value())}}; }
 
+std::ptrdiff_t UpdateCommandCount(const JobUpdate& update) {
+  return update.state || update.degraded ? 2 : 1;
+}
+
 std::vector<Session::Command> UpdateCommands(const JobUpdate& update) {
   std::vector<Session::Command> commands;
   commands.push_back(
       {kAddEvent,
        {Bytes(update.id.value()), Integer(static_cast<int64_t>(update.event.sequence)),
         Bytes(update.event.payload.view())}});
-  if (!update.state && !update.degraded) return commands;
+  if (UpdateCommandCount(update) == 1) return commands;
   const bool ends = update.state && IsTerminal(*update.state);
   commands.push_back({kChangeJob,
                       {Bytes(update.id.value()),

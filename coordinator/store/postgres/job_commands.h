@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -21,6 +23,8 @@ Session::Command FindKeyCommand(const NewJob& job);
 Session::Command FindIdCommand(const NewJob& job);
 // Adds the event and changes the job's row; does nothing a second time, or to a job that is not there.
 std::vector<Session::Command> UpdateCommands(const JobUpdate& update);
+// As many as UpdateCommands has.
+std::ptrdiff_t UpdateCommandCount(const JobUpdate& update);
 Session::Command NextEpochCommand();
 Session::Command ProbeCommand();
 

@@ -1,7 +1,5 @@
 #include "coordinator/store/postgres/postgres_reader.h"
 
-#include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,10 +8,6 @@
 
 namespace moa {
 namespace {
-
-constexpr StoredState kAllStates[] = {StoredState::kQueued, StoredState::kRunning,
-                                      StoredState::kSucceeded, StoredState::kFailed,
-                                      StoredState::kCancelled};
 
 absl::Status NoSuchJob(const JobId& id) {
   return absl::NotFoundError(absl::StrCat("there is no job ", id.value()));
@@ -94,21 +88,14 @@ absl::StatusOr<std::vector<StoredEvent>> PostgresReader::ReadEvents(const JobId&
 }
 
 absl::StatusOr<std::vector<JobRow>> PostgresReader::List(const JobQuery& query) {
-  std::vector<StoredState> states = query.states;
-  if (states.empty()) states.assign(std::begin(kAllStates), std::end(kAllStates));
-  std::sort(states.begin(), states.end());
-  states.erase(std::unique(states.begin(), states.end()), states.end());
   std::vector<Session::Command> commands;
-  for (const StoredState state : states) commands.push_back(ListCommand(query, state));
+  for (const StoredState state : StatesOf(query)) commands.push_back(ListCommand(query, state));
   MOA_ASSIGN_OR_RETURN(const std::vector<Rows> lists, Run(commands));
   std::vector<JobRow> jobs;
   for (const Rows& rows : lists) {
     for (int row = 0; row < rows.size(); ++row) jobs.push_back(RowOf(rows, row));
   }
-  std::sort(jobs.begin(), jobs.end(), [](const JobRow& a, const JobRow& b) {
-    return std::tie(a.created, a.id) > std::tie(b.created, b.id);
-  });
-  if (jobs.size() > query.limit) jobs.resize(query.limit);
+  KeepNewest(query.limit, jobs);
   return jobs;
 }
 

@@ -72,7 +72,7 @@ void SetOutcomes(const std::vector<Rows>& rows, WriteGroup& group) {
       const Rows* found = IsLookedUp(*insert) ? &*next++ : nullptr;
       insert->outcome = OutcomeOf(*insert, inserted, found);
     } else if (auto* update = std::get_if<UpdateWrite>(&write)) {
-      next += static_cast<std::ptrdiff_t>(UpdateCommands(update->update).size());
+      next += UpdateCommandCount(update->update);
     } else {
       std::get<EpochWrite>(write).epoch = static_cast<uint64_t>((next++)->Integer(0, 0));
     }

@@ -51,7 +51,7 @@ class Rows {
   std::unique_ptr<PGresult, Clear> result_;
 };
 
-// A statement that every session prepares once: its place in the list that Session::Connect gets.
+// A statement that a session prepares once; it is named by its place in the list that Session::Prepare gets.
 struct StatementText {
   const char* sql;
   // One letter a parameter: i for bigint, b for bytea.
@@ -68,8 +68,7 @@ class Session {
     std::vector<Parameter> parameters{};
   };
 
-  // Connects to `url` (a URI or a libpq connection string; its password stays out of errors) and prepares `statements`,
-  // which outlive it.
+  // Connects to `url` (a URI or a libpq connection string); its password stays out of errors.
   //   UNAVAILABLE          not reachable, starting up, no connection left
   //   PERMISSION_DENIED    the password or the right to connect
   //   NOT_FOUND            there is no such database
@@ -77,7 +76,7 @@ class Session {
   //   FAILED_PRECONDITION  an older server than is supported; a server that is only read from
   static absl::StatusOr<std::unique_ptr<Session>> Connect(const std::string& url);
 
-  // For statements used again. REQUIRES: their tables exist.
+  // Once, before RunTransaction. REQUIRES: the statements' tables exist.
   absl::Status Prepare(absl::Span<const StatementText> statements);
 
   // SQL without parameters that may hold several statements; rows are dropped.

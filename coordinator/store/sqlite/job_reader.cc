@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -12,10 +11,6 @@
 
 namespace moa {
 namespace {
-
-constexpr StoredState kAllStates[] = {StoredState::kQueued, StoredState::kRunning,
-                                      StoredState::kSucceeded, StoredState::kFailed,
-                                      StoredState::kCancelled};
 
 absl::Time TimeFromNs(int64_t ns) { return absl::FromUnixNanos(ns); }
 
@@ -30,10 +25,6 @@ JobRow RowOf(const Statement& row) {
   job.created = TimeFromNs(row.Integer(5));
   if (!row.IsNull(6)) job.ended = TimeFromNs(row.Integer(6));
   return job;
-}
-
-bool NewerFirst(const JobRow& a, const JobRow& b) {
-  return std::tie(a.created, a.id) > std::tie(b.created, b.id);
 }
 
 }  // namespace
@@ -167,20 +158,15 @@ absl::Status JobReader::ListState(const JobQuery& query, StoredState state,
 }
 
 absl::StatusOr<std::vector<JobRow>> JobReader::List(const JobQuery& query) {
-  std::vector<StoredState> states = query.states;
-  if (states.empty()) states.assign(std::begin(kAllStates), std::end(kAllStates));
-  std::sort(states.begin(), states.end());
-  states.erase(std::unique(states.begin(), states.end()), states.end());
-
   std::vector<JobRow> rows;
   {
     // One transaction, or a job that changes its state meanwhile would be seen twice or never.
     MOA_RETURN_IF_ERROR(statements_->begin.Run());
     absl::Cleanup end = [this] { statements_->end.RunForCode(); };
-    for (const StoredState state : states) MOA_RETURN_IF_ERROR(ListState(query, state, rows));
+    for (const StoredState state : StatesOf(query))
+      MOA_RETURN_IF_ERROR(ListState(query, state, rows));
   }
-  std::sort(rows.begin(), rows.end(), NewerFirst);
-  if (rows.size() > query.limit) rows.resize(query.limit);
+  KeepNewest(query.limit, rows);
   return rows;
 }
 
