@@ -1,6 +1,7 @@
 #include "common/net/address.h"
 
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -76,6 +77,11 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   }
   address.port = static_cast<uint16_t>(number);
   return address;
+}
+
+std::string HostName() {
+  char name[256] = "";
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
 bool IsLoopback(absl::string_view host) {

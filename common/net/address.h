@@ -23,6 +23,9 @@ struct Address {
 // wrong: no port, port out of range, an IPv6 address without brackets, a host with blanks or a slash.
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
+// This machine's name; "" when it has none.
+std::string HostName();
+
 // True for 127.0.0.0/8, ::1, "localhost" and names under it: nobody else can connect there.
 bool IsLoopback(absl::string_view host);
 

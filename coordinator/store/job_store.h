@@ -44,6 +44,8 @@ struct JobRow {
   bool degraded = false;
   absl::Time created;
   absl::Time ended = absl::InfinitePast();  // InfinitePast until terminal
+  uint64_t owner =
+      0;  // the epoch of the coordinator that runs it; read only, 0 where there is only one
 };
 
 struct NewJob {
@@ -89,6 +91,8 @@ struct JobQuery {
 std::vector<StoredState> StatesOf(const JobQuery& query);
 void KeepNewest(size_t limit, std::vector<JobRow>& rows);
 
+class ReplicaStore;
+
 // Durable jobs. Two implementations: sqlite/ (embedded) and, in a cluster, PostgreSQL.
 //
 // Writes are asynchronous, applied in the order in which they were given and committed in groups:
@@ -133,6 +137,9 @@ class JobStore {
 
   // Writes accepted and not yet committed.
   virtual size_t PendingWrites() const = 0;
+
+  // What several coordinators on this store share; null where it takes only one.
+  virtual ReplicaStore* replicas() { return nullptr; }
 
   // Commits what was given, runs its callbacks and refuses further writes. Blocks at most `timeout`
   // when the disk does not take them; returns DEADLINE_EXCEEDED then. Idempotent.

@@ -6,15 +6,24 @@
 namespace moa {
 namespace {
 
-enum WriteStatement { kInsert, kFindKey, kFindId, kAddEvent, kChangeJob, kNextEpoch, kProbe };
+enum WriteStatement {
+  kInsert,
+  kFindKey,
+  kFindId,
+  kAddEvent,
+  kChangeJob,
+  kNextEpoch,
+  kProbe,
+  kHold
+};
 constexpr StatementText kWrites[] = {
     {"WITH job AS (INSERT INTO moa_jobs (id, tenant, name, state, degraded, created_ns, ended_ns,"
-     " idempotency_key, request_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+     " idempotency_key, request_hash, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13)"
      " ON CONFLICT DO NOTHING RETURNING job),"
      " spec AS (INSERT INTO moa_specs SELECT job, $10 FROM job),"
      " event AS (INSERT INTO moa_events SELECT job, $11, $12 FROM job)"
      " SELECT job FROM job",
-     "bbbiiiibbbib"},
+     "bbbiiiibbbibi"},
     {"SELECT id, request_hash FROM moa_jobs WHERE tenant = $1 AND idempotency_key = $2", "bb"},
     {"SELECT request_hash FROM moa_jobs WHERE id = $1", "b"},
     {"INSERT INTO moa_events SELECT job, $2, $3 FROM moa_jobs WHERE id = $1 ON CONFLICT DO NOTHING",
@@ -23,11 +32,16 @@ constexpr StatementText kWrites[] = {
     {"UPDATE moa_jobs SET state = coalesce($2, state), degraded = greatest(degraded, $3),"
      " ended_ns = coalesce($4, ended_ns) WHERE id = $1 AND state < 3",
      "biii"},
-    {"UPDATE moa_owner SET epoch = epoch + 1 RETURNING epoch", ""},
-    {"UPDATE moa_owner SET probes = probes + 1", ""},
+    {"WITH next AS (UPDATE moa_cluster SET epoch = epoch + 1, version = version + 1 RETURNING "
+     "epoch)"
+     " INSERT INTO moa_members SELECT epoch, '', $1, 0, 0, 0, clock_timestamp() FROM next"
+     " RETURNING epoch",
+     "b"},
+    {"UPDATE moa_cluster SET probes = probes + 1", ""},
+    {"SELECT moa_hold($1)", "i"},
 };
 
-#define MOA_ROW "id, tenant, name, state, degraded, created_ns, ended_ns"
+#define MOA_ROW "id, tenant, name, state, degraded, created_ns, ended_ns, owner"
 enum ReadStatement { kReadJob, kReadSpec, kReadEvents, kListAll, kListTenant, kListUnfinished };
 constexpr StatementText kReads[] = {
     {"SELECT " MOA_ROW " FROM moa_jobs WHERE id = $1", "b"},
@@ -56,15 +70,15 @@ Parameter TimeOrNull(absl::Time time) {
 absl::Span<const StatementText> WriteStatements() { return kWrites; }
 absl::Span<const StatementText> ReadStatements() { return kReads; }
 
-Session::Command InsertCommand(const NewJob& job) {
-  return {
-      kInsert,
-      {Bytes(job.row.id.value()), Bytes(job.row.tenant.value()), Bytes(job.row.name),
-       Integer(static_cast<int>(job.row.state)), Integer(job.row.degraded ? 1 : 0),
-       Integer(absl::ToUnixNanos(job.row.created)), TimeOrNull(job.row.ended),
-       job.idempotency_key.empty() ? Parameter::Null() : Bytes(job.idempotency_key),
-       Bytes(job.request_hash), Bytes(job.spec.view()),
-       Integer(static_cast<int64_t>(job.accepted.sequence)), Bytes(job.accepted.payload.view())}};
+Session::Command InsertCommand(const NewJob& job, uint64_t owner) {
+  return {kInsert,
+          {Bytes(job.row.id.value()), Bytes(job.row.tenant.value()), Bytes(job.row.name),
+           Integer(static_cast<int>(job.row.state)), Integer(job.row.degraded ? 1 : 0),
+           Integer(absl::ToUnixNanos(job.row.created)), TimeOrNull(job.row.ended),
+           job.idempotency_key.empty() ? Parameter::Null() : Bytes(job.idempotency_key),
+           Bytes(job.request_hash), Bytes(job.spec.view()),
+           Integer(static_cast<int64_t>(job.accepted.sequence)), Bytes(job.accepted.payload.view()),
+           Integer(static_cast<int64_t>(owner))}};
 }
 
 Session::Command FindKeyCommand(const NewJob& job) {
@@ -93,7 +107,10 @@ std::vector<Session::Command> UpdateCommands(const JobUpdate& update) {
   return commands;
 }
 
-Session::Command NextEpochCommand() { return {kNextEpoch, {}}; }
+Session::Command NextEpochCommand(const std::string& host) { return {kNextEpoch, {Bytes(host)}}; }
+Session::Command HoldCommand(uint64_t member) {
+  return {kHold, {Integer(static_cast<int64_t>(member))}};
+}
 Session::Command ProbeCommand() { return {kProbe, {}}; }
 
 Session::Command ReadJobCommand(const JobId& id) { return {kReadJob, {Bytes(id.value())}}; }
@@ -129,6 +146,7 @@ JobRow RowOf(const Rows& rows, int row) {
   job.degraded = rows.Integer(row, 4) != 0;
   job.created = absl::FromUnixNanos(rows.Integer(row, 5));
   if (!rows.IsNull(row, 6)) job.ended = absl::FromUnixNanos(rows.Integer(row, 6));
+  job.owner = static_cast<uint64_t>(rows.Integer(row, 7));
   return job;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -16,7 +17,7 @@ absl::Span<const StatementText> WriteStatements();
 absl::Span<const StatementText> ReadStatements();
 
 // One row when the job is inserted: its number. None when its id or its tenant's key is taken.
-Session::Command InsertCommand(const NewJob& job);
+Session::Command InsertCommand(const NewJob& job, uint64_t owner);
 // The job that has the key: id and request hash.
 Session::Command FindKeyCommand(const NewJob& job);
 // The job that has the id: request hash.
@@ -25,7 +26,10 @@ Session::Command FindIdCommand(const NewJob& job);
 std::vector<Session::Command> UpdateCommands(const JobUpdate& update);
 // As many as UpdateCommands has.
 std::ptrdiff_t UpdateCommandCount(const JobUpdate& update);
-Session::Command NextEpochCommand();
+// The new member's epoch.
+Session::Command NextEpochCommand(const std::string& host);
+// Keeps the member from being declared dead until the transaction ends; fails (SQLSTATE MOA01) when it has been.
+Session::Command HoldCommand(uint64_t member);
 Session::Command ProbeCommand();
 
 // number, then as RowOf reads them; and the spec.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/store/postgres/postgres_reader.h"
+#include "coordinator/store/postgres/postgres_replicas.h"
 #include "coordinator/store/postgres/postgres_writer.h"
 
 namespace moa {
@@ -16,7 +17,9 @@ class PostgresJobStore : public JobStore {
  public:
   PostgresJobStore(const std::string& url, std::unique_ptr<PostgresWriter> writer,
                    PostgresJobStoreOptions options)
-      : reader_(url, options.readers), writer_(std::move(writer), std::move(options.writer)) {}
+      : reader_(url, options.readers),
+        replicas_(url, [sink = writer.get()] { return sink->epoch(); }),
+        writer_(std::move(writer), std::move(options.writer)) {}
   ~PostgresJobStore() override { writer_.Close(kCloseTimeout).IgnoreError(); }
 
   absl::StatusOr<uint64_t> NextEpoch() override { return writer_.NextEpoch(); }
@@ -35,12 +38,14 @@ class PostgresJobStore : public JobStore {
     return reader_.List(query);
   }
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override { return reader_.ListUnfinished(); }
+  ReplicaStore* replicas() override { return &replicas_; }
   absl::Status Health() const override { return writer_.Health(); }
   size_t PendingWrites() const override { return writer_.PendingWrites(); }
   absl::Status Close(absl::Duration timeout) override { return writer_.Close(timeout); }
 
  private:
   PostgresReader reader_;
+  PostgresReplicas replicas_;
   GroupWriter writer_;
 };
 

@@ -18,12 +18,11 @@ struct PostgresJobStoreOptions {
 // Opens the store in the PostgreSQL database that `url` names (postgres://USER:PASSWORD@HOST:PORT/DATABASE, or a libpq
 // connection string), whose tables are made when they are not there. Blocks.
 //
-// One coordinator uses it at a time: a second one is refused (FAILED_PRECONDITION) until the first has gone, which the
-// server notices with its connection. A server that is lost, restarts or fails over costs no acknowledged write:
+// Several coordinators may use it: NextEpoch makes each a member of the cluster (ReplicaStore). A server that is lost, restarts or fails over costs no acknowledged write:
 // Health() says what is wrong until it is back, inserts are refused, updates wait. An insert whose commit was cut off
 // is answered once the server tells what became of it. Several hosts in the URL are tried in turn for the primary.
 //
-//   FAILED_PRECONDITION  in use; of a newer version; a server that is too old or read only
+//   FAILED_PRECONDITION  of a newer version; a server that is too old or read only
 //   NOT_FOUND            no such database
 //   PERMISSION_DENIED    the password, or the right to make tables
 //   INVALID_ARGUMENT     the URL

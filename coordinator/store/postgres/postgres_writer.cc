@@ -2,10 +2,9 @@
 
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "common/base/status_macros.h"
+#include "common/net/address.h"
 #include "coordinator/store/postgres/job_commands.h"
 #include "coordinator/store/postgres/schema.h"
 
@@ -13,8 +12,6 @@ namespace moa {
 namespace {
 
 using Commands = std::vector<Session::Command>;
-
-constexpr absl::Duration kOwnerPatience = absl::Seconds(2);
 
 // A job without a key has its id looked up only when it may be there already.
 bool IsLookedUp(const InsertWrite& insert) {
@@ -24,23 +21,6 @@ bool IsLookedUp(const InsertWrite& insert) {
 Session::Command LookUp(const InsertWrite& insert) {
   return insert.job.idempotency_key.empty() ? FindIdCommand(insert.job)
                                             : FindKeyCommand(insert.job);
-}
-
-Commands CommandsFor(const WriteGroup& group) {
-  Commands commands;
-  for (const Write& write : group) {
-    if (const auto* insert = std::get_if<InsertWrite>(&write)) {
-      commands.push_back(InsertCommand(insert->job));
-      if (IsLookedUp(*insert)) commands.push_back(LookUp(*insert));
-    } else if (const auto* update = std::get_if<UpdateWrite>(&write)) {
-      for (Session::Command& command : UpdateCommands(update->update)) {
-        commands.push_back(std::move(command));
-      }
-    } else {
-      commands.push_back(NextEpochCommand());
-    }
-  }
-  return commands;
 }
 
 absl::StatusOr<InsertOutcome> OutcomeOf(const InsertWrite& insert, bool inserted,
@@ -63,9 +43,47 @@ absl::StatusOr<InsertOutcome> OutcomeOf(const InsertWrite& insert, bool inserted
       absl::StrCat("the store holds another job with the id ", job.row.id.value()));
 }
 
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PostgresWriter>> PostgresWriter::Open(const std::string& url) {
+  std::unique_ptr<PostgresWriter> writer(new PostgresWriter(url));
+  MOA_RETURN_IF_ERROR(writer->Connect(true));
+  return writer;
+}
+
+PostgresWriter::PostgresWriter(const std::string& url) : url_(url), host_(HostName()) {}
+
+absl::Status PostgresWriter::Connect(bool prepare_schema) {
+  MOA_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(url_));
+  if (prepare_schema) MOA_RETURN_IF_ERROR(PreparePostgresSchema(*session, PostgresMigrations()));
+  MOA_RETURN_IF_ERROR(session->Prepare(WriteStatements()));
+  session_ = std::move(session);
+  return absl::OkStatus();
+}
+
+Commands PostgresWriter::CommandsFor(const WriteGroup& group) const {
+  const uint64_t owner = epoch_.load();
+  Commands commands;
+  if (owner > 0) commands.push_back(HoldCommand(owner));
+  for (const Write& write : group) {
+    if (const auto* insert = std::get_if<InsertWrite>(&write)) {
+      commands.push_back(InsertCommand(insert->job, owner));
+      if (IsLookedUp(*insert)) commands.push_back(LookUp(*insert));
+    } else if (const auto* update = std::get_if<UpdateWrite>(&write)) {
+      for (Session::Command& command : UpdateCommands(update->update)) {
+        commands.push_back(std::move(command));
+      }
+    } else {
+      commands.push_back(NextEpochCommand(host_));
+    }
+  }
+  return commands;
+}
+
 // Distributes the rows in the order of CommandsFor.
-void SetOutcomes(const std::vector<Rows>& rows, WriteGroup& group) {
+void PostgresWriter::SetOutcomes(const std::vector<Rows>& rows, WriteGroup& group) {
   auto next = rows.begin();
+  if (epoch_.load() > 0) ++next;
   for (Write& write : group) {
     if (auto* insert = std::get_if<InsertWrite>(&write)) {
       const bool inserted = (next++)->size() > 0;
@@ -77,43 +95,6 @@ void SetOutcomes(const std::vector<Rows>& rows, WriteGroup& group) {
       std::get<EpochWrite>(write).epoch = static_cast<uint64_t>((next++)->Integer(0, 0));
     }
   }
-}
-
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<PostgresWriter>> PostgresWriter::Open(const std::string& url) {
-  std::unique_ptr<PostgresWriter> writer(new PostgresWriter(url));
-  MOA_RETURN_IF_ERROR(writer->Connect(true));
-  return writer;
-}
-
-absl::Status PostgresWriter::Connect(bool prepare_schema) {
-  MOA_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(url_));
-  // Before anything is changed: the owner may be of an older version.
-  // At the start an owner that has just died may not have been missed yet.
-  MOA_RETURN_IF_ERROR(
-      TakeOwnership(*session, prepare_schema ? kOwnerPatience : absl::ZeroDuration()));
-  if (prepare_schema) MOA_RETURN_IF_ERROR(PreparePostgresSchema(*session, PostgresMigrations()));
-  MOA_RETURN_IF_ERROR(session->Prepare(WriteStatements()));
-  session_ = std::move(session);
-  const absl::Status status = CheckEpoch();
-  if (!status.ok()) session_ = nullptr;
-  return status;
-}
-
-absl::Status PostgresWriter::CheckEpoch() {
-  if (epoch_ == 0 && epochs_in_doubt_ == 0) return absl::OkStatus();
-  MOA_ASSIGN_OR_RETURN(const std::string text, session_->QueryText("SELECT epoch FROM moa_owner"));
-  uint64_t epoch = 0;
-  if (!absl::SimpleAtoi(text, &epoch)) return absl::DataLossError("moa_owner has no epoch");
-  if (epoch < epoch_ || epoch > epoch_ + epochs_in_doubt_) {
-    return absl::FailedPreconditionError(
-        "another coordinator has taken over the store while the connection was lost; this one "
-        "takes no more jobs: restart it");
-  }
-  epoch_ = epoch;
-  epochs_in_doubt_ = 0;
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Rows>> PostgresWriter::Run(const Commands& commands) {
@@ -130,13 +111,12 @@ absl::Status PostgresWriter::Apply(WriteGroup& group) {
     session_ = nullptr;
     for (Write& write : group) {
       if (auto* insert = std::get_if<InsertWrite>(&write)) insert->is_in_doubt = true;
-      if (std::holds_alternative<EpochWrite>(write)) ++epochs_in_doubt_;
     }
     return rows.status();
   }
   SetOutcomes(*rows, group);
   for (const Write& write : group) {
-    if (const auto* epoch = std::get_if<EpochWrite>(&write)) epoch_ = epoch->epoch;
+    if (const auto* epoch = std::get_if<EpochWrite>(&write)) epoch_.store(epoch->epoch);
   }
   return absl::OkStatus();
 }

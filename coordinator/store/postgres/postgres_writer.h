@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,31 +14,33 @@
 namespace moa {
 
 // Commits groups on a PostgreSQL server, one transaction and one round trip each, and connects anew when the connection
-// is lost. Its session owns the store (TakeOwnership), so that of two coordinators only one writes; and where another
-// one has been the owner meanwhile, it never writes again: what it knows is of the past.
+// is lost. After NextEpoch it is a member of the cluster, and every group is refused as a whole (FAILED_PRECONDITION)
+// once that member has been declared dead.
 //
 // Owner: a GroupWriter. Externally synchronised.
 class PostgresWriter : public GroupSink {
  public:
-  // Connects, takes ownership, for which it waits a moment, and brings the tables up to date. Errors as Session::Connect,
-  // PreparePostgresSchema and TakeOwnership.
+  // Connects and brings the tables up to date. Errors as Session::Connect and PreparePostgresSchema.
   static absl::StatusOr<std::unique_ptr<PostgresWriter>> Open(const std::string& url);
 
   absl::Status Apply(WriteGroup& group) override;
   absl::Status Probe() override;
 
+  // The newest epoch that it was given; 0 before. Thread-safe.
+  uint64_t epoch() const { return epoch_.load(); }
+
  private:
-  explicit PostgresWriter(const std::string& url) : url_(url) {}
+  explicit PostgresWriter(const std::string& url);
 
   absl::Status Connect(bool prepare_schema);
-  // FAILED_PRECONDITION when another coordinator has owned the store since.
-  absl::Status CheckEpoch();
+  std::vector<Session::Command> CommandsFor(const WriteGroup& group) const;
+  void SetOutcomes(const std::vector<Rows>& rows, WriteGroup& group);
   absl::StatusOr<std::vector<Rows>> Run(const std::vector<Session::Command>& commands);
 
   const std::string url_;
+  const std::string host_;
   std::unique_ptr<Session> session_;  // null while there is none
-  uint64_t epoch_ = 0;                // the newest that this owner was given
-  uint64_t epochs_in_doubt_ = 0;      // further ones that it may have been given
+  std::atomic<uint64_t> epoch_{0};
 };
 
 }  // namespace moa

@@ -17,6 +17,11 @@ namespace {
 // - Every list, filtered or not, is a merge of at most five ranges (one a state), so that a rare state among a million
 //   jobs is found as quickly as a common one.
 // - No foreign keys: one owner inserts a job with its spec and first event in one statement.
+// - A member of the cluster is a row that its groups of writes lock for sharing (moa_hold): who declares it dead locks
+//   it for updating, and so waits for the group that is being committed and stops all later ones. Renewals, which
+//   change no key, wait for neither.
+// - What members decide about each other rests on what they have read, and is refused when that has changed meanwhile
+//   (moa_expect): `version` counts the changes.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE moa_jobs (
   job bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -28,12 +33,15 @@ CREATE TABLE moa_jobs (
   created_ns bigint NOT NULL,
   ended_ns bigint,
   idempotency_key bytea,
-  request_hash bytea NOT NULL
+  request_hash bytea NOT NULL,
+  owner bigint NOT NULL,
+  claim bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX moa_jobs_by_state ON moa_jobs (state, created_ns, id);
 CREATE INDEX moa_jobs_by_tenant ON moa_jobs (tenant, state, created_ns, id);
 CREATE UNIQUE INDEX moa_jobs_by_key ON moa_jobs (tenant, idempotency_key)
   WHERE idempotency_key IS NOT NULL;
+CREATE INDEX moa_jobs_by_owner ON moa_jobs (owner, claim, job) WHERE state < 3;
 CREATE TABLE moa_specs (
   job bigint PRIMARY KEY,
   spec bytea NOT NULL
@@ -44,19 +52,51 @@ CREATE TABLE moa_events (
   payload bytea NOT NULL,
   PRIMARY KEY (job, sequence)
 );
-CREATE TABLE moa_owner (
+CREATE TABLE moa_cluster (
   one bigint PRIMARY KEY CHECK (one = 1),
   epoch bigint NOT NULL,
+  version bigint NOT NULL,
   probes bigint NOT NULL
 );
-INSERT INTO moa_owner VALUES (1, 0, 0);
+INSERT INTO moa_cluster VALUES (1, 0, 0, 0);
+CREATE TABLE moa_members (
+  epoch bigint PRIMARY KEY,
+  address bytea NOT NULL,
+  host bytea NOT NULL,
+  dead bigint NOT NULL,
+  renewals bigint NOT NULL,
+  jobs bigint NOT NULL,
+  renewed_at timestamptz NOT NULL
+);
+CREATE TABLE moa_quota_shares (
+  member bigint,
+  quota_key bytea,
+  model bytea,
+  share bytea NOT NULL,
+  PRIMARY KEY (member, quota_key, model)
+);
+CREATE FUNCTION moa_hold(member bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM moa_members WHERE epoch = member AND dead = 0 FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'coordinator % was declared dead', member USING ERRCODE = 'MOA01';
+  END IF;
+  RETURN member;
+END $$;
+CREATE FUNCTION moa_expect(expected bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE moa_cluster SET version = version + 1 WHERE version = expected;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the cluster has changed since version %', expected USING ERRCODE = 'MOA02';
+  END IF;
+  RETURN expected + 1;
+END $$;
 )sql";
 
 constexpr const char* kMigrations[] = {kVersion1};
 
 // "moa" and a number, for the server's advisory locks, which are those of one database.
 constexpr int64_t kMigrationLock = 0x6d6f6100;
-constexpr int64_t kOwnerLock = 0x6d6f6101;
 
 absl::StatusOr<int64_t> VersionOf(Session& session) {
   MOA_RETURN_IF_ERROR(session.Execute(
@@ -103,33 +143,6 @@ absl::Status PreparePostgresSchema(Session& session, absl::Span<const char* cons
         .IgnoreError();
   }
   return status;
-}
-
-absl::Status TakeOwnership(Session& session, absl::Duration patience) {
-  MOA_ASSIGN_OR_RETURN(
-      const std::string taken,
-      session.QueryText(absl::StrCat("SELECT pg_try_advisory_lock(", kOwnerLock, ")")));
-  if (taken == "t") return absl::OkStatus();
-  if (patience > absl::ZeroDuration()) {
-    MOA_RETURN_IF_ERROR(
-        session.Execute(absl::StrCat("SET lock_timeout = ", absl::ToInt64Milliseconds(patience))));
-    const absl::Status waited =
-        session.Execute(absl::StrCat("SELECT pg_advisory_lock(", kOwnerLock, ")"));
-    MOA_RETURN_IF_ERROR(session.Execute("SET lock_timeout = 0"));
-    if (waited.ok()) return absl::OkStatus();
-  }
-  // Of locks on one number of 64 bits, its halves are classid and objid.
-  const absl::StatusOr<std::string> who = session.QueryText(absl::StrCat(
-      "SELECT coalesce(application_name, '') || ' at ' ||"
-      " coalesce(host(client_addr), 'this host') || ', since ' || backend_start::timestamp(0)"
-      " FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory'"
-      " AND classid = 0 AND objsubid = 1 AND granted AND objid = ",
-      kOwnerLock,
-      " AND pg_locks.database = (SELECT oid FROM pg_database"
-      " WHERE datname = current_database()) LIMIT 1"));
-  return absl::FailedPreconditionError(absl::StrCat("the store is in use by another coordinator (",
-                                                    who.ok() ? *who : "nobody says which one",
-                                                    "): stop that one, or name another database"));
 }
 
 }  // namespace moa

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "coordinator/store/postgres/session.h"
 
@@ -18,10 +17,5 @@ absl::Span<const char* const> PostgresMigrations();
 //   PERMISSION_DENIED    no right to create tables
 //   others               as Session
 absl::Status PreparePostgresSchema(Session& session, absl::Span<const char* const> migrations);
-
-// Takes the right to be the only program that writes to the store, for as long as the session lives: the server gives
-// it up with the connection. FAILED_PRECONDITION: another program has it and kept it for `patience` (whole milliseconds);
-// the message says from where.
-absl::Status TakeOwnership(Session& session, absl::Duration patience);
 
 }  // namespace moa

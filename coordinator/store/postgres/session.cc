@@ -16,6 +16,9 @@ namespace {
 constexpr Oid kBytea = 17;
 constexpr Oid kBigint = 20;
 constexpr int kVersionMin = 130000;
+// Raised by our own functions (schema.cc).
+constexpr char kDeclaredDead[] = "MOA01";
+constexpr char kClusterChanged[] = "MOA02";
 constexpr char kBegin[] = "BEGIN";
 constexpr char kBeginRead[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -29,6 +32,8 @@ std::string OneSentence(absl::string_view message) {
 
 // What an SQLSTATE means for who uses the store.
 absl::StatusCode CodeOf(absl::string_view state) {
+  if (state == kDeclaredDead) return absl::StatusCode::kFailedPrecondition;
+  if (state == kClusterChanged) return absl::StatusCode::kAborted;
   if (state == "3D000") return absl::StatusCode::kNotFound;
   if (absl::StartsWith(state, "28") || state == "42501") {
     return absl::StatusCode::kPermissionDenied;
@@ -144,7 +149,9 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const std::string& url
       " SET client_min_messages = warning; SET default_transaction_isolation = 'read committed';"
       " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = "
       "3;"
-      " SET tcp_user_timeout = 25000"));
+      " SET tcp_user_timeout = 25000;"
+      // All of a transaction is sent at once: one that waits for more has lost its other half.
+      " SET idle_in_transaction_session_timeout = 5000"));
   return session;
 }
 

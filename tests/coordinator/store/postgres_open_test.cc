@@ -34,25 +34,6 @@ class PostgresOpenTest : public testing::Test {
   PostgresServer server_;
 };
 
-TEST_F(PostgresOpenTest, OneCoordinatorAtATimeAndTheNextFindsEverything) {
-  const std::string url = server_.NewDatabase();
-  ASSERT_OK_AND_ASSIGN(std::unique_ptr<JobStore> store, Open(url));
-  ASSERT_OK(InsertAndWait(*store, TestJob(1)));
-  EXPECT_THAT(Open(url), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                  AllOf(HasSubstr("in use by another coordinator"),
-                                        HasSubstr("moa-coordinator"))));
-  ASSERT_OK(InsertAndWait(*store, TestJob(2)));
-  // Another database is another store.
-  EXPECT_OK(Open(server_.NewDatabase()));
-  store.reset();
-  EXPECT_TRUE(WaitUntil([&] {
-    absl::StatusOr<std::unique_ptr<JobStore>> next = Open(url);
-    if (next.ok()) store = *std::move(next);
-    return store != nullptr;
-  }));
-  EXPECT_OK(store->Read(TestId(2)));
-}
-
 TEST_F(PostgresOpenTest, SaysWhatIsWrongWithoutThePassword) {
   EXPECT_THAT(
       Open("postgres://moa:secret@127.0.0.1:1/moa"),
