@@ -23,6 +23,20 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
              "allow --listen beyond loopback without TLS: anybody who reaches the port can submit "
              "jobs and read answers");
   AddServerTlsFlags(flags, &options->tls);
+  flags.Group("Several coordinators on one store (PostgreSQL)");
+  flags.Address(
+      "advertise", &options->advertise,
+      "where the other coordinators reach this one; default: the address of --listen, or this "
+      "machine's name where that is a wildcard");
+  flags.String(
+      "peer-ca", &options->peer_ca,
+      "PEM file of who signed the other coordinators' certificates; --tls-cert is shown to "
+      "them. Needed with TLS");
+  flags.Duration(
+      "lease", &options->lease,
+      "how long a coordinator goes on without reaching the store, and how long its jobs wait "
+      "for another one when it has died; the same for all",
+      absl::Milliseconds(500), absl::Hours(1));
   flags.Group("Jobs");
   flags.String("store", &options->store,
                "where jobs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE");

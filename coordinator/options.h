@@ -17,6 +17,9 @@ struct CoordinatorOptions {
   std::string config;
   ServerTlsFiles tls;
   bool insecure = false;
+  std::string advertise;
+  std::string peer_ca;
+  absl::Duration lease = absl::Seconds(10);
   absl::Duration drain_timeout = absl::Seconds(30);
   int64_t max_queued_jobs = 10'000;
   int64_t max_queued_bytes = 1 << 30;

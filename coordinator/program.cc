@@ -4,24 +4,28 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
-#include <future>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
+#include "common/loop/mutex.h"
 #include "common/net/address.h"
 #include "common/net/grpc_defaults.h"
 #include "common/net/metrics_server.h"
 #include "common/net/shutdown.h"
+#include "common/net/tls.h"
 #include "coordinator/config.h"
 #include "coordinator/metrics/coordinator_metrics.h"
+#include "coordinator/rpc/peers.h"
 #include "coordinator/rpc/public_service.h"
 #include "coordinator/rpc/worker_hub.h"
 #include "coordinator/runtime/coordinator.h"
+#include "coordinator/runtime/membership.h"
 #include "coordinator/store/open.h"
 
 namespace moa {
@@ -70,6 +74,41 @@ absl::StatusOr<RunningServer> Serve(const CoordinatorOptions& options, PublicSer
   return StartServer(builder, address, credentials);
 }
 
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> PeerCredentials(
+    const CoordinatorOptions& options) {
+  if (options.tls.empty()) return MakeChannelCredentials({});
+  if (options.peer_ca.empty()) return std::shared_ptr<grpc::ChannelCredentials>();
+  return MakeChannelCredentials(
+      {.ca = options.peer_ca, .cert = options.tls.cert, .key = options.tls.key});
+}
+
+std::string AdvertisedAddress(const CoordinatorOptions& options, Address listening) {
+  if (!options.advertise.empty()) return options.advertise;
+  if (listening.host == "0.0.0.0" || listening.host == "::") listening.host = HostName();
+  return listening.ToString();
+}
+
+// The end of the process, whoever comes first.
+class Ending {
+ public:
+  void End(absl::Status status) {
+    MutexLock lock(mutex_);
+    if (status_) return;
+    status_ = std::move(status);
+    changed_.NotifyAll();
+  }
+  absl::Status Wait() {
+    MutexLock lock(mutex_);
+    while (!status_) changed_.Wait(mutex_);
+    return *status_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<absl::Status> status_ ABSL_GUARDED_BY(mutex_);
+};
+
 // The store's callbacks run on the loop, a group at a time.
 JobStore::CallbackRunner RunOn(Loop& loop) {
   return [&loop](std::vector<JobStore::Callback> group) {
@@ -88,12 +127,24 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
   Loop loop("moa-loop");
   MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store,
                        OpenJobStore(options.store, RunOn(loop)));
+  const absl::Time joined = Loop::Now();
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
   Coordinator coordinator(loop, *store, *metrics, config.models,
                           MakeRuntimeOptions(options, config, epoch));
+  if (store->replicas() != nullptr) coordinator.SetLease(joined + options.lease);
   MOA_RETURN_IF_ERROR(coordinator.Recover());
 
-  PublicService jobs(coordinator, config.presets);
+  MOA_ASSIGN_OR_RETURN(const auto peer_credentials, PeerCredentials(options));
+  Peers peers(peer_credentials);
+  ReplicaStore* const replicas = store->replicas();
+  const bool passes_on = replicas != nullptr && peer_credentials != nullptr;
+  if (replicas != nullptr && !passes_on) {
+    LogWarning(
+        "without --peer-ca this coordinator asks no other one: jobs that run elsewhere are shown "
+        "as stored, and "
+        "can be watched and cancelled at their own coordinator only");
+  }
+  PublicService jobs(coordinator, config.presets, passes_on ? &peers : nullptr);
   WorkerHub workers(coordinator);
   absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers);
   absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server = MetricsServer::Start(
@@ -102,24 +153,35 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
        }});
   absl::Status status = grpc_server.ok() ? metrics_server.status() : grpc_server.status();
 
+  Ending ending;
+  std::unique_ptr<Membership> membership;
+  if (status.ok() && replicas != nullptr) {
+    membership = std::make_unique<Membership>(
+        coordinator, *replicas,
+        Membership::Options{.epoch = epoch,
+                            .address = AdvertisedAddress(options, grpc_server->address),
+                            .lease = options.lease},
+        [&ending](const absl::Status& why) { ending.End(why); });
+    status = membership->Start();
+  }
   if (status.ok()) {
     PrintListening("grpc", grpc_server->address.ToString());
     PrintListening("metrics", (*metrics_server)->address());
-    absl::Notification drained;
-    {
-      ShutdownSignals signals([&] {
-        grpc_server->server->GetHealthCheckService()->SetServingStatus(false);
-        coordinator.Drain(options.drain_timeout, [&] { drained.Notify(); });
-      });
-      drained.WaitForNotification();
-    }
+    ShutdownSignals signals([&] {
+      grpc_server->server->GetHealthCheckService()->SetServingStatus(false);
+      coordinator.Drain(options.drain_timeout, [&] { ending.End(absl::OkStatus()); });
+      if (membership != nullptr) membership->StartLeaving();
+    });
+    status = ending.Wait();
   }
   if (grpc_server.ok()) {
     workers.CloseAll("the coordinator is shutting down");
     grpc_server->server->Shutdown(absl::ToChronoTime(absl::Now() + kServerGrace));
     grpc_server->server->Wait();
   }
-  status.Update(store->Close(options.drain_timeout));
+  status.Update(store->Close(status.ok() ? options.drain_timeout : absl::ZeroDuration()));
+  if (membership != nullptr && status.ok()) status = membership->Leave();
+  membership.reset();
   // Nothing posts to the loop any more; it ends before what its closures use.
   loop.Stop();
   return status;

@@ -3,12 +3,14 @@
 #include <grpcpp/create_channel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/lib/error_details.h"
 #include "client/lib/health_check.h"
@@ -56,20 +58,33 @@ bool MayReconnect(absl::StatusCode code) {
 struct Client::State {
   // Constant after construction.
   ClientOptions options;
-  std::shared_ptr<grpc::Channel> channel;
-  std::unique_ptr<v1::MoaService::Stub> stub;
+  struct Coordinator {
+    std::string address;
+    std::shared_ptr<grpc::Channel> channel;
+    std::unique_ptr<v1::MoaService::Stub> stub;
+  };
+  std::vector<Coordinator> coordinators;  // any of them answers any request
+
+  std::atomic<size_t> turn{0};  // whose turn it is, modulo their number
+
+  size_t current() const { return turn.load() % coordinators.size(); }
+  // After `failed` has not answered; of several threads that noticed it one moves on.
+  void MoveOn(size_t failed) {
+    size_t expected = turn.load();
+    if (expected % coordinators.size() == failed)
+      turn.compare_exchange_strong(expected, expected + 1);
+  }
 
   // Adds to a transport's error what a person needs to act on it.
-  absl::Status Explained(const grpc::Status& status) const {
+  absl::Status Explained(const grpc::Status& status, const std::string& address) const {
     absl::Status converted = WithDetails(status);
     if (converted.code() == absl::StatusCode::kUnavailable) {
-      return Reworded(converted, absl::StrCat("coordinator ", options.address,
+      return Reworded(converted, absl::StrCat("coordinator ", address,
                                               " is not available: ", converted.message()));
     }
     if (converted.code() == absl::StatusCode::kDeadlineExceeded) {
-      return Reworded(converted,
-                      absl::StrCat("coordinator ", options.address, " did not answer within ",
-                                   absl::FormatDuration(options.call_timeout)));
+      return Reworded(converted, absl::StrCat("coordinator ", address, " did not answer within ",
+                                              absl::FormatDuration(AttemptTimeout())));
     }
     return converted;
   }
@@ -82,21 +97,34 @@ struct Client::State {
     return reworded;
   }
 
+  // With several coordinators one that hangs leaves the time to ask another.
+  absl::Duration AttemptTimeout() const {
+    const auto count = static_cast<int64_t>(coordinators.size());
+    return count == 1 ? options.call_timeout : options.call_timeout / (count + 1);
+  }
+
   // Makes a unary call, again while nobody answers: every method of the API is safe to repeat.
-  // `call` is a function of the context.
+  // `call` is a function of the coordinator and the context.
   template <typename Call>
-  absl::Status Unary(const Call& call) const {
+  absl::Status Unary(const Call& call) {
     const absl::Time begin = absl::Now();
     const absl::Time deadline = begin + options.call_timeout;
     const absl::Time last_retry = std::min(deadline, begin + options.retry_for);
     Backoff backoff;
-    while (true) {
+    for (size_t tried = 1;; ++tried) {
+      const size_t index = current();
+      const Coordinator& coordinator = coordinators[index];
       grpc::ClientContext context;
-      context.set_deadline(absl::ToChronoTime(deadline));
-      const grpc::Status status = call(context);
+      context.set_deadline(absl::ToChronoTime(std::min(deadline, absl::Now() + AttemptTimeout())));
+      const grpc::Status status = call(coordinator, context);
       if (status.ok()) return absl::OkStatus();
-      absl::Status explained = Explained(status);
-      if (explained.code() != absl::StatusCode::kUnavailable) return explained;
+      absl::Status explained = Explained(status, coordinator.address);
+      const bool hung = coordinators.size() > 1 && absl::Now() < deadline &&
+                        explained.code() == absl::StatusCode::kDeadlineExceeded;
+      if (explained.code() != absl::StatusCode::kUnavailable && !hung) return explained;
+      MoveOn(index);
+      // Each of the others is asked at once.
+      if (tried % coordinators.size() != 0) continue;
       absl::Duration pause = backoff.Next();
       if (const auto hint = RetryDelayOf(explained)) pause = std::max(pause, *hint);
       if (absl::Now() + pause >= last_retry) return explained;
@@ -109,13 +137,17 @@ Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
-  MOA_ASSIGN_OR_RETURN(const Address address, ParseAddress(options.address));
   MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                        MakeChannelCredentials({options.tls_ca, options.tls_cert, options.tls_key}));
   auto state = std::make_unique<State>();
   state->options = std::move(options);
-  state->channel = grpc::CreateCustomChannel(address.ToString(), credentials, ChannelDefaults());
-  state->stub = v1::MoaService::NewStub(state->channel);
+  for (const absl::string_view text : absl::StrSplit(state->options.address, ',')) {
+    MOA_ASSIGN_OR_RETURN(const Address address, ParseAddress(text));
+    auto channel = grpc::CreateCustomChannel(address.ToString(), credentials, ChannelDefaults());
+    auto stub = v1::MoaService::NewStub(channel);
+    state->coordinators.push_back(
+        {.address = address.ToString(), .channel = std::move(channel), .stub = std::move(stub)});
+  }
   return std::unique_ptr<Client>(new Client(std::move(state)));
 }
 
@@ -125,9 +157,10 @@ absl::StatusOr<v1::SubmitJobResponse> Client::Submit(const v1::JobSpec& job,
   *request.mutable_job() = job;
   request.set_idempotency_key(idempotency_key.empty() ? RandomId() : std::string(idempotency_key));
   v1::SubmitJobResponse response;
-  const absl::Status status = state_->Unary([&](grpc::ClientContext& context) {
-    return state_->stub->SubmitJob(&context, request, &response);
-  });
+  const absl::Status status =
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->SubmitJob(&context, request, &response);
+      });
   if (status.code() == absl::StatusCode::kDeadlineExceeded) {
     return State::Reworded(status, absl::StrCat(status.message(),
                                                 "; whether it has the job is not known: submitting "
@@ -142,8 +175,10 @@ absl::StatusOr<v1::Job> Client::Get(absl::string_view job_id) {
   v1::GetJobRequest request;
   request.set_job_id(std::string(job_id));
   v1::Job job;
-  MOA_RETURN_IF_ERROR(state_->Unary(
-      [&](grpc::ClientContext& context) { return state_->stub->GetJob(&context, request, &job); }));
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->GetJob(&context, request, &job);
+      }));
   return job;
 }
 
@@ -155,9 +190,10 @@ absl::Status Client::List(const ListOptions& options,
   request.set_page_size(options.page_size);
   do {
     v1::ListJobsResponse response;
-    MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
-      return state_->stub->ListJobs(&context, request, &response);
-    }));
+    MOA_RETURN_IF_ERROR(
+        state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+          return coordinator.stub->ListJobs(&context, request, &response);
+        }));
     for (const v1::JobSummary& job : response.jobs()) {
       if (!on_job(job)) return absl::OkStatus();
     }
@@ -180,7 +216,9 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
     const absl::Time attempt_begin = absl::Now();
     grpc::ClientContext context;
     const std::stop_callback cancel(options.stop, [&context] { context.TryCancel(); });
-    const auto reader = state_->stub->WatchJob(&context, request);
+    const size_t index = state_->current();
+    const State::Coordinator& coordinator = state_->coordinators[index];
+    const auto reader = coordinator.stub->WatchJob(&context, request);
     v1::WatchJobResponse response;
     bool received = false;
     while (reader->Read(&response)) {
@@ -201,7 +239,7 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
     // The coordinator ends the stream with OK only after the last event.
     if (status.ok()) return absl::OkStatus();
     if (options.stop.stop_requested()) break;
-    absl::Status explained = state_->Explained(status);
+    absl::Status explained = state_->Explained(status, coordinator.address);
     // A stream that stood for long was connected, even if nothing happened to the job meanwhile.
     if (received || absl::Now() - attempt_begin > state_->options.retry_for) {
       patience = options.reconnect_for;
@@ -209,6 +247,7 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
       backoff.Reset();
     }
     if (!MayReconnect(explained.code())) return explained;
+    if (explained.code() != absl::StatusCode::kResourceExhausted) state_->MoveOn(index);
     const absl::Duration pause =
         std::max(backoff.Next(), RetryDelayOf(explained).value_or(absl::ZeroDuration()));
     if (absl::Now() + pause - outage_begin >= patience) return explained;
@@ -223,25 +262,28 @@ absl::StatusOr<v1::Job> Client::Cancel(absl::string_view job_id, absl::string_vi
   request.set_job_id(std::string(job_id));
   request.set_reason(std::string(reason));
   v1::Job job;
-  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
-    return state_->stub->CancelJob(&context, request, &job);
-  }));
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->CancelJob(&context, request, &job);
+      }));
   return job;
 }
 
 absl::StatusOr<std::vector<v1::Worker>> Client::Workers() {
   v1::ListWorkersResponse response;
-  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
-    return state_->stub->ListWorkers(&context, v1::ListWorkersRequest(), &response);
-  }));
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->ListWorkers(&context, v1::ListWorkersRequest(), &response);
+      }));
   return std::vector<v1::Worker>(response.workers().begin(), response.workers().end());
 }
 
 absl::StatusOr<std::vector<v1::Model>> Client::Models() {
   v1::ListModelsResponse response;
-  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
-    return state_->stub->ListModels(&context, v1::ListModelsRequest(), &response);
-  }));
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->ListModels(&context, v1::ListModelsRequest(), &response);
+      }));
   return std::vector<v1::Model>(response.models().begin(), response.models().end());
 }
 
@@ -249,23 +291,26 @@ absl::StatusOr<v1::InspectJobResponse> Client::Inspect(const v1::JobSpec& job) {
   v1::InspectJobRequest request;
   *request.mutable_job() = job;
   v1::InspectJobResponse response;
-  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
-    return state_->stub->InspectJob(&context, request, &response);
-  }));
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->InspectJob(&context, request, &response);
+      }));
   return response;
 }
 
 absl::StatusOr<std::vector<v1::Preset>> Client::Presets() {
   v1::ListPresetsResponse response;
-  MOA_RETURN_IF_ERROR(state_->Unary([&](grpc::ClientContext& context) {
-    return state_->stub->ListPresets(&context, v1::ListPresetsRequest(), &response);
-  }));
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->ListPresets(&context, v1::ListPresetsRequest(), &response);
+      }));
   return std::vector<v1::Preset>(response.presets().begin(), response.presets().end());
 }
 
 absl::Status Client::Health() {
-  return state_->Unary(
-      [&](grpc::ClientContext& context) { return CheckHealth(state_->channel, context); });
+  return state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+    return CheckHealth(coordinator.channel, context);
+  });
 }
 
 }  // namespace moa

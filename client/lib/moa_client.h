@@ -45,7 +45,9 @@
 namespace moa {
 
 struct ClientOptions {
-  std::string address = "127.0.0.1:7070";  // HOST:PORT; the host may be a name or [an IPv6 address]
+  // HOST:PORT; the host may be a name or [an IPv6 address]. Of several, with commas between them, any answers: when one
+  // is not available the next is asked.
+  std::string address = "127.0.0.1:7070";
 
   // PEM files. `tls_ca`, who signed the coordinator's certificate, turns TLS on; the other two are
   // shown to a coordinator that asks its clients for a certificate. All empty: no TLS.
@@ -94,7 +96,7 @@ std::vector<Violation> ViolationsOf(const absl::Status& status);
 // When to come back, where the coordinator said so.
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
-// A connection to one coordinator. All methods block until they have an answer, and all may be
+// A connection to a coordinator, or to several of one store. All methods block until they have an answer, and all may be
 // called from several threads at once. Destroy it after the last call has returned.
 class Client {
  public:

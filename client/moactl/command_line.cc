@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 
+#include "absl/strings/str_split.h"
 #include "client/moactl/names.h"
 #include "common/flags/values.h"
 #include "common/net/address.h"
@@ -19,6 +20,15 @@ constexpr char kStatuses[] =
     "  2  wrong usage, an invalid job, or no such job\n"
     "  3  the coordinator is not reachable, or cannot take the job now\n"
     "  130  interrupted with Ctrl-C; a submitted job goes on";
+
+absl::StatusOr<Address> ParseAddresses(const std::string& text) {
+  absl::StatusOr<Address> address;
+  for (const absl::string_view one : absl::StrSplit(text, ',')) {
+    address = ParseAddress(one);
+    if (!address.ok()) break;
+  }
+  return address;
+}
 
 // A CLI11 validator from one of our parsers: its message becomes the error's.
 template <typename Parse>
@@ -86,10 +96,11 @@ class CommandLine {
     app_.fallthrough();  // `moactl get J -o json` as well as `moactl -o json get J`
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     ClientOptions& client = invocation_.client;
-    app_.add_option("--coordinator", client.address, "Where the coordinator listens")
+    app_.add_option("--coordinator", client.address,
+                    "Where the coordinator listens; of several any is asked")
         ->envname("MOA_COORDINATOR")
         ->capture_default_str()
-        ->check(Parsed("HOST:PORT", [](const std::string& text) { return ParseAddress(text); }));
+        ->check(Parsed("HOST:PORT[,…]", ParseAddresses));
     app_.add_option("-o,--output", output_, "text for people, json for scripts")
         ->envname("MOA_OUTPUT")
         ->capture_default_str()

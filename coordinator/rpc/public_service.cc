@@ -25,8 +25,31 @@ Coordinator::JobCallback AnswerWithJob(grpc::ServerUnaryReactor* reactor, v1::Jo
 
 }  // namespace
 
-PublicService::PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets)
-    : coordinator_(coordinator), presets_(std::move(presets)) {}
+// A request that is passed on to another coordinator. Owner: the callback of its call.
+template <typename Request>
+struct PassedOn {
+  grpc::ClientContext context;
+  Request request;
+};
+
+PublicService::PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets,
+                             Peers* peers)
+    : coordinator_(coordinator), presets_(std::move(presets)), peers_(peers) {}
+
+void PublicService::WithOwner(grpc::CallbackServerContext* context, const JobId& id,
+                              OwnerCallback then) {
+  if (peers_ == nullptr) return then(nullptr);
+  const bool passed_on = Peers::IsMarked(*context);
+  coordinator_.Locate(id, [this, passed_on,
+                           then = std::move(then)](absl::StatusOr<std::string> where) mutable {
+    if (!where.ok()) return then(where.status());
+    if (where->empty()) return then(nullptr);
+    if (passed_on) {
+      return then(absl::UnavailableError("the job has moved to another coordinator: try again"));
+    }
+    then(&peers_->At(*where));
+  });
+}
 
 void PublicService::WithHistory(v1::JobSpec* job, absl::AnyInvocable<void(grpc::Status)> then) {
   if (job->follows().empty()) return then(grpc::Status::OK);
@@ -111,11 +134,28 @@ grpc::ServerUnaryReactor* PublicService::GetJob(grpc::CallbackServerContext* con
                                                 v1::Job* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::StatusOr<JobId> id = ReadJobId(request->job_id());
-  if (id.ok()) {
-    coordinator_.Get(*id, AnswerWithJob(reactor, response));
-  } else {
+  if (!id.ok()) {
     reactor->Finish(ToGrpcStatus(id.status()));
+    return reactor;
   }
+  WithOwner(context, *id,
+            [this, context, request, response, reactor,
+             id = *id](absl::StatusOr<v1::MoaService::Stub*> owner) {
+              // Without its owner the job is shown as it is stored.
+              if (!owner.ok() || *owner == nullptr) {
+                return coordinator_.Get(id, AnswerWithJob(reactor, response));
+              }
+              auto call = std::make_shared<PassedOn<v1::GetJobRequest>>();
+              call->request = *request;
+              Peers::Mark(*context, &call->context);
+              (*owner)->async()->GetJob(
+                  &call->context, &call->request, response,
+                  [this, call, response, reactor, id](const grpc::Status& status) {
+                    if (status.ok()) return reactor->Finish(status);
+                    response->Clear();
+                    coordinator_.Get(id, AnswerWithJob(reactor, response));
+                  });
+            });
   return reactor;
 }
 
@@ -124,11 +164,24 @@ grpc::ServerUnaryReactor* PublicService::CancelJob(grpc::CallbackServerContext* 
                                                    v1::Job* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::StatusOr<JobId> id = ReadJobId(request->job_id());
-  if (id.ok()) {
-    coordinator_.Cancel(*id, request->reason(), AnswerWithJob(reactor, response));
-  } else {
+  if (!id.ok()) {
     reactor->Finish(ToGrpcStatus(id.status()));
+    return reactor;
   }
+  WithOwner(context, *id,
+            [this, context, request, response, reactor,
+             id = *id](absl::StatusOr<v1::MoaService::Stub*> owner) {
+              if (!owner.ok()) return reactor->Finish(ToClientStatus(owner.status()));
+              if (*owner == nullptr) {
+                return coordinator_.Cancel(id, request->reason(), AnswerWithJob(reactor, response));
+              }
+              auto call = std::make_shared<PassedOn<v1::CancelJobRequest>>();
+              call->request = *request;
+              Peers::Mark(*context, &call->context);
+              (*owner)->async()->CancelJob(
+                  &call->context, &call->request, response,
+                  [call, reactor](const grpc::Status& status) { reactor->Finish(status); });
+            });
   return reactor;
 }
 
@@ -150,8 +203,8 @@ grpc::ServerUnaryReactor* PublicService::ListJobs(grpc::CallbackServerContext* c
   return reactor;
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(grpc::CallbackServerContext*,
-                                                                    const grpc::ByteBuffer* bytes) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   grpc::ByteBuffer mine = *bytes;  // shares the bytes; reading them empties the copy
   v1::WatchJobRequest request;
   if (!grpc::SerializationTraits<v1::WatchJobRequest>::Deserialize(&mine, &request).ok()) {
@@ -159,7 +212,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(grpc::Callba
   }
   const absl::StatusOr<JobId> id = ReadJobId(request.job_id());
   if (!id.ok()) return WatchStream::Refuse(id.status());
-  return WatchStream::Start(coordinator_, *id,
+  return WatchStream::Start(coordinator_, Peers::IsMarked(*context) ? nullptr : peers_, *id,
                             {.after_sequence = request.after_sequence(),
                              .progress = request.progress(),
                              .cancel_on_disconnect = request.cancel_on_disconnect()});

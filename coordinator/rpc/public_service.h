@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "coordinator/rpc/peers.h"
 #include "coordinator/runtime/coordinator.h"
 #include "moa/v1/moa.grpc.pb.h"
 
@@ -17,8 +18,8 @@ namespace moa {
 class PublicService final
     : public v1::MoaService::WithRawCallbackMethod_WatchJob<v1::MoaService::CallbackService> {
  public:
-  // `coordinator` is borrowed for the service's life.
-  PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets);
+  // `coordinator` is borrowed for the service's life, and so is `peers`, which is null where this is the only one.
+  PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets, Peers* peers = nullptr);
 
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
                                       const v1::SubmitJobRequest* request,
@@ -53,8 +54,14 @@ class PublicService final
   void Accept(v1::SubmitJobRequest* request, v1::SubmitJobResponse* response,
               grpc::ServerUnaryReactor* reactor);
 
+  // Who is to answer a request for a job: `then` gets null for this coordinator, or the job's owner; UNAVAILABLE while
+  // nobody has the job, or when the request was passed on to here already; NOT_FOUND.
+  using OwnerCallback = absl::AnyInvocable<void(absl::StatusOr<v1::MoaService::Stub*>)>;
+  void WithOwner(grpc::CallbackServerContext* context, const JobId& id, OwnerCallback then);
+
   Coordinator& coordinator_;
   const std::vector<v1::Preset> presets_;
+  Peers* const peers_;
 };
 
 }  // namespace moa

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/convert/convert.h"
 #include "coordinator/rpc/rpc_errors.h"
+#include "coordinator/rpc/watch_route.h"
 
 namespace moa {
 namespace {
@@ -26,12 +27,13 @@ void AppendTag(int number, size_t size, std::string* out) {
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Start(
-    Coordinator& coordinator, const JobId& id, const Coordinator::WatchOptions& options) {
+    Coordinator& coordinator, Peers* peers, const JobId& id,
+    const Coordinator::WatchOptions& options) {
   auto* stream = new WatchStream();  // deletes itself in OnDone
-  stream->coordinator_ = &coordinator;
   stream->sink_ = std::make_shared<Sink>(stream);
-  // The sink may end the call before Watch has returned, but OnDone waits until this method has.
-  stream->watch_ = coordinator.Watch(id, options, stream->sink_);
+  stream->route_ = std::make_shared<WatchRoute>(coordinator, peers, id, options, stream->sink_);
+  // The sink may end the call before this has returned, but OnDone waits until this method has.
+  stream->route_->Start();
   return stream;
 }
 
@@ -60,16 +62,30 @@ bool WatchStream::PushEvents(absl::Span<const Text> events) {
   return added;
 }
 
-bool WatchStream::Add(absl::string_view head, absl::string_view body) {
+bool WatchStream::Admit(size_t bytes) {
   if (ending_) return false;
-  if (waiting_bytes_ + head.size() + body.size() > kWaitingBytesMax) {
-    ending_ = true;
-    end_status_ = ToClientStatus(absl::ResourceExhaustedError(
-        "this watcher reads too slowly: watch again from the last sequence it has seen"));
-    // The watcher gets it again when it comes back.
-    waiting_.clear();
-    return false;
+  if (waiting_bytes_ + bytes <= kWaitingBytesMax) return true;
+  ending_ = true;
+  end_status_ = ToClientStatus(absl::ResourceExhaustedError(
+      "this watcher reads too slowly: watch again from the last sequence it has seen"));
+  // The watcher gets it again when it comes back.
+  waiting_.clear();
+  return false;
+}
+
+bool WatchStream::PushResponse(std::string response) {
+  MutexLock lock(mutex_);
+  const bool added = Admit(response.size());
+  if (added) {
+    waiting_bytes_ += response.size();
+    waiting_.push_back(std::move(response));
   }
+  Step();
+  return added;
+}
+
+bool WatchStream::Add(absl::string_view head, absl::string_view body) {
+  if (!Admit(head.size() + body.size())) return false;
   if (waiting_.empty() || waiting_.back().size() >= kMessageBytesMax) waiting_.emplace_back();
   std::string& message = waiting_.back();
   const size_t before = message.size();
@@ -125,7 +141,7 @@ void WatchStream::OnCancel() {
 void WatchStream::OnDone() {
   if (sink_ != nullptr) {
     sink_->Detach();
-    coordinator_->Unwatch(watch_);
+    route_->Detach();
   }
   // Whoever called Finish may still be inside Step: wait until it has let go.
   { MutexLock lock(mutex_); }
@@ -163,6 +179,12 @@ bool WatchStream::Sink::Delta(const Plan& plan, const DeltaPiece& piece) {
   delta->set_reasoning_offset(piece.reasoning_offset);
   delta->set_reasoning(piece.reasoning.view().data(), piece.reasoning.size());
   return Push(update);
+}
+
+bool WatchStream::Sink::Relay(const v1::WatchJobResponse& response) {
+  std::string bytes = response.SerializeAsString();
+  MutexLock lock(mutex_);
+  return stream_ != nullptr && stream_->PushResponse(std::move(bytes));
 }
 
 void WatchStream::Sink::End(const absl::Status& status) {

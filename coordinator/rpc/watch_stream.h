@@ -15,6 +15,15 @@
 
 namespace moa {
 
+class Peers;
+class WatchRoute;
+
+// A sink that also takes what another coordinator's WatchJob has sent. False as WatchSink's.
+class RelaySink : public WatchSink {
+ public:
+  virtual bool Relay(const v1::WatchJobResponse& response) = 0;
+};
+
 // One WatchJob call. What the coordinator pushes while a message is under way goes into the next one, as
 // serialised bytes: a stored event is never parsed on its way out. What waits is bounded; a watcher that does
 // not keep up gets RESOURCE_EXHAUSTED and comes back with its last sequence.
@@ -23,8 +32,10 @@ namespace moa {
 // shared_ptr to the state between them. Thread-safe.
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
+  // `peers`, which may be null, as WatchRoute has it.
   static grpc::ServerWriteReactor<grpc::ByteBuffer>* Start(
-      Coordinator& coordinator, const JobId& id, const Coordinator::WatchOptions& options);
+      Coordinator& coordinator, Peers* peers, const JobId& id,
+      const Coordinator::WatchOptions& options);
   // A call that ends at once with `status`.
   static grpc::ServerWriteReactor<grpc::ByteBuffer>* Refuse(const absl::Status& status);
 
@@ -34,7 +45,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
  private:
   // The coordinator's end; outlives the reactor when the client leaves first.
-  class Sink final : public WatchSink {
+  class Sink final : public RelaySink {
    public:
     explicit Sink(WatchStream* stream) : stream_(stream) {}
     bool Events(absl::Span<const Text> payloads) override;
@@ -42,6 +53,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
                  absl::string_view worker) override;
     bool Delta(const Plan& plan, const DeltaPiece& piece) override;
     void End(const absl::Status& status) override;
+    bool Relay(const v1::WatchJobResponse& response) override;
     void Detach();
 
    private:
@@ -55,15 +67,17 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // False when the watch is over.
   bool PushUpdate(absl::string_view update) ABSL_LOCKS_EXCLUDED(mutex_);
   bool PushEvents(absl::Span<const Text> events) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether so many bytes more may wait; ends the watch when not.
+  bool Admit(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool PushResponse(std::string response) ABSL_LOCKS_EXCLUDED(mutex_);
   // Queues a serialised WatchUpdate, given in two parts.
   bool Add(absl::string_view head, absl::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndWith(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Constant after Start.
-  Coordinator* coordinator_ = nullptr;
+  // Constant after Start; null for a call that was refused.
   std::shared_ptr<Sink> sink_;
-  Coordinator::WatchId watch_ = 0;
+  std::shared_ptr<WatchRoute> route_;
 
   Mutex mutex_;
   std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);  // serialised WatchJobResponses

@@ -23,6 +23,18 @@ size_t ContextBytes(const SharedContext& context) {
   return bytes;
 }
 
+std::vector<HeldAttempt> HeldFromProto(
+    google::protobuf::RepeatedPtrField<v1::HeldAttempt>* attempts) {
+  std::vector<HeldAttempt> all;
+  for (v1::HeldAttempt& attempt : *attempts) {
+    HeldAttempt& held = all.emplace_back();
+    held.ref = RefFromProto(attempt.ref());
+    held.input_hash = std::move(*attempt.mutable_input_hash());
+    if (attempt.has_finished()) held.finished = EndedFromProto(attempt.mutable_finished());
+  }
+  return all;
+}
+
 }  // namespace
 
 WorkerSession::WorkerSession(Coordinator& coordinator, std::shared_ptr<WorkerOutlet> outlet,
@@ -64,6 +76,8 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
                                         {status.models().begin(), status.models().end()},
                                         status.draining(), status.key_fingerprint());
     }
+    case v1::WorkerMessage::kOffer:
+      return OnOffer(message.mutable_offer());
     case v1::WorkerMessage::kHeartbeat:
     case v1::WorkerMessage::KIND_NOT_SET:  // of a later version
       return;
@@ -82,13 +96,15 @@ void WorkerSession::OnHello(v1::Hello* proto) {
                     .draining = proto->draining(),
                     .key = proto->key_fingerprint(),
                     .provider = proto->provider()};
-  for (v1::HeldAttempt& attempt : *proto->mutable_held()) {
-    HeldAttempt& held = hello.held.emplace_back();
-    held.ref = RefFromProto(attempt.ref());
-    held.input_hash = std::move(*attempt.mutable_input_hash());
-    if (attempt.has_finished()) held.finished = EndedFromProto(attempt.mutable_finished());
-  }
+  hello.held = HeldFromProto(proto->mutable_held());
   coordinator_.WorkerJoined(std::move(hello), this);
+}
+
+void WorkerSession::OnOffer(v1::OfferAttempts* offer) {
+  coordinator_.loop().AssertHeld();
+  std::vector<AttemptRef> withdrawn;
+  for (const v1::AttemptRef& ref : offer->withdrawn()) withdrawn.push_back(RefFromProto(ref));
+  coordinator_.WorkerOffers(worker_, this, HeldFromProto(offer->mutable_held()), withdrawn);
 }
 
 void WorkerSession::OnFinished(v1::AttemptFinished* finished) {
@@ -119,14 +135,27 @@ void WorkerSession::SendForgotten() {
 
 v1::CoordinatorMessage& WorkerSession::Add() { return pending_.emplace_back(); }
 
-void WorkerSession::Welcome(const std::vector<AttemptRef>& keep) {
+void WorkerSession::Welcome(const std::vector<AttemptRef>& keep,
+                            const std::vector<AttemptRef>& undecided) {
   v1::CoordinatorMessage message;
   v1::Welcome* welcome = message.mutable_welcome();
   welcome->set_coordinator_id(coordinator_id_);
   welcome->set_silence_limit_us(static_cast<uint64_t>(absl::ToInt64Microseconds(kSilenceLimit)));
   for (const AttemptRef& ref : keep) RefToProto(ref, welcome->add_keep());
+  for (const AttemptRef& ref : undecided) RefToProto(ref, welcome->add_undecided());
   pending_.insert(pending_.begin(), std::move(message));
 }
+
+void WorkerSession::Claim(const std::vector<AttemptRef>& refs) {
+  v1::ClaimAttempts* claim = Add().mutable_claim();
+  for (const AttemptRef& ref : refs) RefToProto(ref, claim->add_refs());
+}
+
+void WorkerSession::ConfirmSlots(uint32_t slots) {
+  Add().mutable_slots_confirmed()->set_slots(slots);
+}
+
+void WorkerSession::Demand(uint32_t waiting) { Add().mutable_demand()->set_waiting(waiting); }
 
 uint64_t WorkerSession::ContextKey(const JobId& job, const SharedContext& context) {
   const auto [it, inserted] = contexts_[job].emplace(context.id, next_key_);

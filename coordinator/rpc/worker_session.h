@@ -34,7 +34,11 @@ class WorkerSession final : public WorkerLink {
   // Called a few times a second: heartbeats out, silence noticed, what may be forgotten said.
   void OnTick(absl::Time now);
 
-  void Welcome(const std::vector<AttemptRef>& keep) override;
+  void Welcome(const std::vector<AttemptRef>& keep,
+               const std::vector<AttemptRef>& undecided) override;
+  void Claim(const std::vector<AttemptRef>& refs) override;
+  void ConfirmSlots(uint32_t slots) override;
+  void Demand(uint32_t waiting) override;
   void Run(const RunCommand& command) override;
   void Cancel(const AttemptRef& ref) override;
   void Forget(const AttemptRef& ref) override;
@@ -46,6 +50,7 @@ class WorkerSession final : public WorkerLink {
  private:
   void OnHello(v1::Hello* hello);
   void OnFinished(v1::AttemptFinished* finished);
+  void OnOffer(v1::OfferAttempts* offer);
   // The key under which the worker has this context; sends it first when it has not.
   uint64_t ContextKey(const JobId& job, const SharedContext& context);
   v1::CoordinatorMessage& Add();

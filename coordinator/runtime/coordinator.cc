@@ -15,6 +15,17 @@ namespace {
 // Gauges of quotas change all the time by themselves; nobody reads them more often.
 constexpr absl::Duration kQuotaReportInterval = absl::Milliseconds(250);
 
+absl::Status LeaseIsOver() {
+  return absl::UnavailableError(
+      "this coordinator has not reached its store for longer than its lease: try another one, or "
+      "again");
+}
+
+absl::Status BeingTakenUp() {
+  return absl::UnavailableError(
+      "no coordinator has this job at the moment, one will soon: try again");
+}
+
 }  // namespace
 
 Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer, ModelTable models,
@@ -26,6 +37,7 @@ Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer,
       prices_(std::move(models)),
       reader_("moa-reader"),
       models_(std::make_shared<const ModelTable>(prices_)),
+      replicas_(store.replicas()),
       scheduler_(options.scheduling) {
   loop_.SetBatchHook([this] {
     loop_.AssertHeld();
@@ -44,6 +56,10 @@ void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempoten
   if (draining()) {
     observer_.JobRefused("draining");
     return done(absl::UnavailableError("this coordinator is shutting down: try again"));
+  }
+  if (suspended_.load()) {
+    observer_.JobRefused("store");
+    return done(LeaseIsOver());
   }
   if (absl::Status health = store_.Health(); !health.ok()) {
     observer_.JobRefused("store");
@@ -120,7 +136,13 @@ void Coordinator::Cancel(const JobId& id, std::string reason, JobCallback done) 
   loop_.Post([this, id, reason = std::move(reason), done = std::move(done)]() mutable {
     loop_.AssertHeld();
     LiveJob* job = FindJob(id);
-    if (job == nullptr) return ReadJob(id, std::move(done));
+    if (job == nullptr) {
+      return ReadJob(id,
+                     [done = std::move(done)](absl::StatusOr<const JobMachine*> stored) mutable {
+                       if (stored.ok() && !(*stored)->ended()) stored = BeingTakenUp();
+                       done(stored);
+                     });
+    }
     job->when_ended.push_back(
         [done = std::move(done)](const JobMachine& machine) mutable { done(&machine); });
     Apply(*job, CancelRequested{.reason = std::move(reason)}, {});
@@ -182,6 +204,7 @@ void Coordinator::Announce(const std::vector<std::string>& ids) {
 
 absl::Status Coordinator::Ready() const {
   if (draining()) return absl::UnavailableError("shutting down");
+  if (suspended_.load()) return LeaseIsOver();
   return store_.Health();
 }
 
@@ -212,11 +235,13 @@ void Coordinator::CheckDrained() {
 }
 
 void Coordinator::AfterRound() {
+  CheckLease();
   AdvanceTimers();
-  if (!draining()) {
+  if (!draining() && !suspended()) {
     HearScheduler();
     for (const Assignment& assignment : scheduler_.Assign(Loop::Now())) Dispatch(assignment);
   }
+  ReportDemand();
   for (auto& [id, entry] : workers_) entry.link->Flush();
   PublishPaced();
 
@@ -224,7 +249,8 @@ void Coordinator::AfterRound() {
   const absl::Time next =
       std::min({timers_.empty() ? absl::InfiniteFuture() : timers_.begin()->first,
                 paced_.empty() ? absl::InfiniteFuture() : paced_.front().first,
-                draining() ? absl::InfiniteFuture() : scheduler_.NextWakeUp()});
+                suspended() ? absl::InfiniteFuture() : lease_until_,
+                draining() || suspended() ? absl::InfiniteFuture() : scheduler_.NextWakeUp()});
   if (!wake_up_ || wake_up_->first != next) {
     if (wake_up_) loop_.CancelTimer(wake_up_->second);
     wake_up_.reset();

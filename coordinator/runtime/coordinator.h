@@ -26,6 +26,7 @@
 #include "coordinator/runtime/worker_link.h"
 #include "coordinator/scheduler/scheduler.h"
 #include "coordinator/store/job_store.h"
+#include "coordinator/store/replica_store.h"
 
 namespace moa {
 
@@ -52,8 +53,28 @@ class Coordinator {
   Coordinator& operator=(const Coordinator&) = delete;
 
   // Takes up the store's unfinished jobs. Call once, before serving. Blocks. A job whose history cannot be
-  // read is ended as FAILED with INTERNAL and logged; errors are the store's.
+  // read is ended as FAILED with INTERNAL and logged; errors are the store's. Where several coordinators share the
+  // store there is nothing to do: a Membership claims jobs, and hands them to TakeUp.
   absl::Status Recover();
+
+  // From a Membership, any thread: jobs that this coordinator has claimed. `may_run` says whether a worker may still
+  // hold calls of theirs, for which their tasks then wait a moment. Returns once they are taken up.
+  void TakeUp(const std::vector<StoredJob>& jobs, bool may_run);
+  // Until when this coordinator may act for its jobs (Loop::Now's clock). When that is over it sends no call, closes
+  // its workers' streams, ends its watches and answers for none of its jobs, until it is told a later time.
+  void SetLease(absl::Time until);
+  // The other members' addresses, by epoch.
+  using Addresses = absl::flat_hash_map<uint64_t, std::string>;
+  void SetAddresses(Addresses addresses);
+  // Gives up to `limit` jobs of which nothing runs and everything is stored: they are forgotten here, and the
+  // caller releases them. Only those that have not begun, unless this coordinator drains. `done` runs on the loop.
+  void GiveUp(size_t limit, absl::AnyInvocable<void(std::vector<JobId>)> done);
+  uint64_t live_jobs() const { return live_jobs_.load(); }
+
+  // Who has the job: `done` gets "" when it is this coordinator, or when the job has ended, else the address of the
+  // one that runs it; NOT_FOUND; UNAVAILABLE while nobody does: soon somebody will. Runs on the loop or the reader's
+  // thread.
+  void Locate(const JobId& id, absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 
   // Stores a job and starts it. `plan->spec` is normalised and valid; `hash` is HashSpec. `done` gets the id
   // (a new one, or the one that the key already named), ALREADY_EXISTS, RESOURCE_EXHAUSTED or UNAVAILABLE.
@@ -103,6 +124,9 @@ class Coordinator {
                      std::vector<std::string> models, bool draining, std::string key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void WorkerLeft(const WorkerId& id, const WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // What the worker holds of coordinators that it has lost; what it does not any more.
+  void WorkerOffers(const WorkerId& id, const WorkerLink* link, std::vector<HeldAttempt> held,
+                    const std::vector<AttemptRef>& withdrawn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // What comes on a stream that was replaced is not heard: the
   // worker has said it again in its Hello.
   void AttemptEnded(const WorkerId& id, const WorkerLink* link, const EndedAttempt& ended)
@@ -114,6 +138,11 @@ class Coordinator {
   struct WorkerEntry {
     WorkerInfo info;
     WorkerLink* link = nullptr;
+    uint32_t demand_told = 0;
+  };
+  struct Offer {
+    WorkerId worker;
+    HeldAttempt held;
   };
   struct WatchEntry {
     JobId job;
@@ -142,8 +171,19 @@ class Coordinator {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void StartJob(const JobId& id, std::shared_ptr<const Plan> plan, const Record& accepted,
                 const Text& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  absl::Status RecoverJob(const StoredJob& stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  absl::Status RecoverJob(const StoredJob& stored, const Hold& hold)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void EndUnreadable(const StoredJob& stored, const absl::Status& why);
+
+  // Cluster (coordinator_cluster.cc)
+  bool suspended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_) { return suspended_.load(); }
+  void CheckLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // Answers what workers have offered of a job that is owned here: goes on with what it wants now, ends the rest.
+  void SettleOffers(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void DropOffersOf(const WorkerId& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void RefuseOffers(const JobId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void ReportDemand() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  bool IsIdle(const LiveJob& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // Applies and executes.
   void Apply(LiveJob& job, const Event& event, const Hold& hold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -209,7 +249,13 @@ class Coordinator {
   std::shared_ptr<const ModelTable> models_
       ABSL_GUARDED_BY(models_mutex_);  // replaced, never changed
 
+  ReplicaStore* const replicas_;  // null: this is the only coordinator
+
+  mutable Mutex addresses_mutex_;
+  Addresses addresses_ ABSL_GUARDED_BY(addresses_mutex_);
+
   std::atomic<bool> draining_{false};
+  std::atomic<bool> suspended_{false};
   std::atomic<uint64_t> live_jobs_{0};  // admission: counted from Submit to the durable end
   std::atomic<uint64_t> live_bytes_{0};
   std::atomic<uint64_t> next_watch_{1};
@@ -221,6 +267,9 @@ class Coordinator {
   absl::Time quotas_reported_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::flat_hash_map<AttemptRef, CancelledCall> cancels_ ABSL_GUARDED_BY(loop_);
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
+  absl::flat_hash_map<JobId, std::vector<Offer>> offers_ ABSL_GUARDED_BY(loop_);
+  absl::Time lease_until_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();
+  absl::Time demand_told_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::flat_hash_map<WatchId, WatchEntry> watches_ ABSL_GUARDED_BY(loop_);
   // Watches with events that wait for company, by when they stop waiting; those that have ended meanwhile too.
   std::deque<std::pair<absl::Time, WatchId>> paced_ ABSL_GUARDED_BY(loop_);

@@ -53,13 +53,14 @@ void Coordinator::StartJob(const JobId& id, std::shared_ptr<const Plan> plan,
 }
 
 absl::Status Coordinator::Recover() {
+  if (replicas_ != nullptr) return absl::OkStatus();
   MOA_ASSIGN_OR_RETURN(const std::vector<JobId> ids, store_.ListUnfinished());
   for (const JobId& id : ids) {
     MOA_ASSIGN_OR_RETURN(StoredJob stored, store_.Read(id));
     std::promise<absl::Status> taken;
     loop_.Post([&] {
       loop_.AssertHeld();
-      taken.set_value(RecoverJob(stored));
+      taken.set_value(RecoverJob(stored, {.until = Loop::Now() + options_.adoption_grace}));
     });
     const absl::Status status = taken.get_future().get();
     if (!status.ok()) EndUnreadable(stored, status);
@@ -68,7 +69,7 @@ absl::Status Coordinator::Recover() {
   return absl::OkStatus();
 }
 
-absl::Status Coordinator::RecoverJob(const StoredJob& stored) {
+absl::Status Coordinator::RecoverJob(const StoredJob& stored, const Hold& hold) {
   MOA_ASSIGN_OR_RETURN(JobSpec spec, DecodeSpec(stored.spec.view()));
   const JobId& id = stored.row.id;
   LiveJob& job = AddJob(id, Compile(std::move(spec), options_.limits));
@@ -87,7 +88,8 @@ absl::Status Coordinator::RecoverJob(const StoredJob& stored) {
   observer_.JobRecovered();
   Commands commands;
   job.machine.Resume(Loop::Now(), &commands);
-  Execute(job, std::move(commands), {.until = Loop::Now() + options_.adoption_grace});
+  Execute(job, std::move(commands), hold);
+  SettleOffers(job);
   return absl::OkStatus();
 }
 

@@ -31,11 +31,20 @@ Coordinator::WatchId Coordinator::Watch(const JobId& id, const WatchOptions& opt
 void Coordinator::WatchStored(const JobId& id, uint64_t after_sequence,
                               std::shared_ptr<WatchSink> sink) {
   reader_.Post([this, id, after_sequence, sink = std::move(sink)] {
+    // The state first: what it says to be the end is then among the events.
+    absl::StatusOr<JobRow> row = JobRow{.state = StoredState::kSucceeded};
+    if (replicas_ != nullptr) row = replicas_->Find(id);
+    if (!row.ok()) return sink->End(row.status());
     const absl::StatusOr<std::vector<StoredEvent>> events = store_.ReadEvents(id, after_sequence);
     if (!events.ok()) return sink->End(events.status());
     std::vector<Text> payloads;
     for (const StoredEvent& event : *events) payloads.push_back(event.payload);
-    if (sink->Events(payloads)) sink->End(absl::OkStatus());
+    if (!sink->Events(payloads)) return;
+    sink->End(IsTerminal(row->state)
+                  ? absl::OkStatus()
+                  : absl::UnavailableError(
+                        "the job is on its way to another coordinator: watch again from the last "
+                        "sequence"));
   });
 }
 

@@ -31,6 +31,7 @@ WorkerLink* Coordinator::LinkOf(const WorkerId& id) {
 
 void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   const WorkerId id = hello.id;
+  if (suspended()) return link->Close("this coordinator's lease is over: dial again");
   if (WorkerLink* earlier = LinkOf(id)) {
     // It noticed the break before we did.
     WorkerLeft(id, earlier);
@@ -52,15 +53,19 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
     return std::make_pair(!a.finished, a.ref) < std::make_pair(!b.finished, b.ref);
   });
   std::vector<AttemptRef> keep;
+  std::vector<AttemptRef> undecided;
   for (HeldAttempt& attempt : held) {
-    if (IsBeingStored(attempt.ref)) {
+    if (replicas_ != nullptr && FindJob(attempt.ref.job) == nullptr) {
+      undecided.push_back(attempt.ref);
+    } else if (IsBeingStored(attempt.ref)) {
       keep.push_back(attempt.ref);  // until it is stored, the worker's copy is the one that counts
     } else if (TakeHeld(id, attempt)) {
       keep.push_back(attempt.ref);
       if (attempt.finished) AttemptEnded(id, link, *attempt.finished);
     }
   }
-  link->Welcome(keep);
+  link->Welcome(keep, undecided);
+  link->ConfirmSlots(workers_.at(id).info.hello.slots);
   for (const AttemptRef& ref : keep) {
     LiveJob* job = FindJob(ref.job);
     if (job == nullptr || job->progress_watches == 0 || scheduler_.WorkerOf(ref) == nullptr)
@@ -110,6 +115,7 @@ void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint
   scheduler_.SetWorker(
       id,
       {.slots = slots, .models = std::move(models), .draining = draining, .key = std::move(key)});
+  it->second.link->ConfirmSlots(slots);
 }
 
 void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
@@ -118,6 +124,7 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
   const std::string name = it->second.info.hello.name;
   const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(id, Loop::Now());
   workers_.erase(it);
+  DropOffersOf(id);
   LogInfo("worker disconnected", {{"worker", name}, {"attempts_lost", lost.size()}});
   for (const AttemptRef& ref : lost) {
     cancels_.erase(ref);

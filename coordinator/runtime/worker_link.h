@@ -67,8 +67,16 @@ class WorkerLink {
  public:
   virtual ~WorkerLink() = default;
 
-  // The stream's first message, whatever was asked of the link before.
-  virtual void Welcome(const std::vector<AttemptRef>& keep) = 0;
+  // The stream's first message, whatever was asked of the link before. `undecided` are of jobs that are not owned here
+  // (yet): the worker offers them.
+  virtual void Welcome(const std::vector<AttemptRef>& keep,
+                       const std::vector<AttemptRef>& undecided) = 0;
+  // Goes on with attempts that the worker has offered.
+  virtual void Claim(const std::vector<AttemptRef>& refs) = 0;
+  // What is run after this keeps within so many slots.
+  virtual void ConfirmSlots(uint32_t slots) = 0;
+  // So many attempts wait for slots of this worker.
+  virtual void Demand(uint32_t waiting) = 0;
   virtual void Run(const RunCommand& command) = 0;
   virtual void Cancel(const AttemptRef& ref) = 0;
   // The attempt's result is on disk, or of no use any more: the worker may forget it.

@@ -205,7 +205,7 @@ GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
   while (true) {
     const absl::Time now = Loop::Now();
     if (!health_.ok() && now < retry_at_) {
-      if (closing_ && now >= close_deadline_) {
+      if (closing_ && (now >= close_deadline_ || absl::IsFailedPrecondition(health_))) {
         TakeRefused(group);
         abandoned_ = queue_.size();
         queue_.clear();

@@ -41,6 +41,8 @@ class GroupSink {
   // Applies the writes in order and sets their outcomes; they are durable when it returns OK. After an error none of
   // them is, except those that it has marked as in doubt, each of which may be.
   //
+  // FAILED_PRECONDITION: it will never take a write of this owner again.
+  //
   // An update of a job that the store does not hold changes nothing, nor does one that was applied before. A key of a
   // tenant that is taken names the job that has it, also one of the same group.
   virtual absl::Status Apply(WriteGroup& group) = 0;

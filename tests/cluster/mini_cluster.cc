@@ -14,6 +14,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace moa::cluster {
 namespace {
@@ -113,6 +114,22 @@ Process& MiniCluster::StartCoordinator(const Args& args) {
                                       args));
   coordinator_address_ = coordinator.Address("grpc");
   return coordinator;
+}
+
+Process& MiniCluster::StartReplica(absl::string_view name, const Args& args) {
+  std::string& address = replica_addresses_[std::string(name)];
+  Process& replica = Start(name, "moa-coordinator",
+                           Joined({"--listen", address.empty() ? UnusedAddress() : address,
+                                   "--metrics-listen", "127.0.0.1:0"},
+                                  args));
+  address = replica.Address("grpc");
+  coordinator_address_ = absl::StrJoin(
+      replica_addresses_, ",", [](std::string* out, const auto& one) { *out += one.second; });
+  return replica;
+}
+
+const std::string& MiniCluster::replica_address(absl::string_view name) const {
+  return replica_addresses_.find(name)->second;
 }
 
 Process& MiniCluster::StartWorker(absl::string_view name, const Args& args,

@@ -42,6 +42,10 @@ class MiniCluster {
   Process& StartSimulator(const Args& args = {});
   // Keeps its address over restarts, and its store in `jobs.db` unless `args` say otherwise.
   Process& StartCoordinator(const Args& args = {});
+  // One of several coordinators on one store, which `args` name. Keeps its address over restarts. Workers that are
+  // started later dial all of them; moactl asks any, unless its arguments name one.
+  Process& StartReplica(absl::string_view name, const Args& args);
+  const std::string& replica_address(absl::string_view name) const;
   // Does not wait for the coordinator; WaitForWorkers does.
   Process& StartWorker(absl::string_view name = "worker", const Args& args = {},
                        const Variables& variables = {});
@@ -85,7 +89,8 @@ class MiniCluster {
   int64_t SimulatorCount(absl::string_view key);
 
   std::string dir_;
-  std::string coordinator_address_;
+  std::string coordinator_address_;  // or several, with commas between them
+  std::map<std::string, std::string, std::less<>> replica_addresses_;
   std::string simulator_address_;
   std::map<std::string, std::unique_ptr<Process>, std::less<>> processes_;
   int commands_ = 0;

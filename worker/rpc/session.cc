@@ -181,6 +181,9 @@ void Session::Handle(v1::CoordinatorMessage& message) {
         if (!one.has_batch()) Handle(one);  // batches are not nested: no depth to run into
       }
       break;
+    case Kind::kClaim:
+    case Kind::kSlotsConfirmed:
+    case Kind::kDemand:
     case Kind::kHeartbeat:
     case Kind::KIND_NOT_SET:  // of a newer version
       break;

@@ -79,6 +79,12 @@ absl::StatusOr<StoredJob> PostgresReader::Read(const JobId& id) {
   return job;
 }
 
+absl::StatusOr<JobRow> PostgresReader::Find(const JobId& id) {
+  MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows, Run({ReadJobCommand(id)}));
+  if (rows[0].size() == 0) return NoSuchJob(id);
+  return RowOf(rows[0], 0);
+}
+
 absl::StatusOr<std::vector<StoredEvent>> PostgresReader::ReadEvents(const JobId& id,
                                                                     uint64_t after_sequence) {
   MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows,

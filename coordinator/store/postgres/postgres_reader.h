@@ -20,6 +20,7 @@ class PostgresReader {
 
   // As the functions of JobStore; errors as Session.
   absl::StatusOr<StoredJob> Read(const JobId& id);
+  absl::StatusOr<JobRow> Find(const JobId& id);
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(const JobId& id, uint64_t after_sequence);
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query);
   absl::StatusOr<std::vector<JobId>> ListUnfinished();

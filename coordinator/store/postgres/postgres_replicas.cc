@@ -101,8 +101,9 @@ ClusterView ViewOf(const Rows& version, const Rows& members, const Rows& shares)
 
 }  // namespace
 
-PostgresReplicas::PostgresReplicas(const std::string& url, std::function<uint64_t()> epoch)
-    : url_(url), epoch_(std::move(epoch)) {}
+PostgresReplicas::PostgresReplicas(const std::string& url, std::function<uint64_t()> epoch,
+                                   PostgresReader& reader)
+    : url_(url), epoch_(std::move(epoch)), reader_(reader) {}
 
 absl::StatusOr<std::vector<Rows>> PostgresReplicas::Run(
     const std::vector<Session::Command>& commands) {
@@ -174,6 +175,8 @@ absl::StatusOr<std::vector<StoredJob>> PostgresReplicas::Claim(size_t limit) {
   }
   return claimed;
 }
+
+absl::StatusOr<JobRow> PostgresReplicas::Find(const JobId& id) { return reader_.Find(id); }
 
 absl::Status PostgresReplicas::Release(const std::vector<JobId>& jobs) {
   const uint64_t me = epoch_();

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/loop/mutex.h"
+#include "coordinator/store/postgres/postgres_reader.h"
 #include "coordinator/store/postgres/session.h"
 #include "coordinator/store/replica_store.h"
 
@@ -20,11 +21,14 @@ namespace moa {
 class PostgresReplicas : public ReplicaStore {
  public:
   // `epoch` tells who this member is: 0 until it is one.
-  PostgresReplicas(const std::string& url, std::function<uint64_t()> epoch);
+  // `reader` is borrowed for this object's life.
+  PostgresReplicas(const std::string& url, std::function<uint64_t()> epoch,
+                   PostgresReader& reader);
 
   absl::StatusOr<ClusterView> Renew(const std::string& address, uint64_t jobs) override;
   absl::Status Apply(uint64_t version, const Change& change) override;
   absl::StatusOr<std::vector<StoredJob>> Claim(size_t limit) override;
+  absl::StatusOr<JobRow> Find(const JobId& id) override;
   absl::Status Release(const std::vector<JobId>& jobs) override;
   absl::Status Leave() override;
 
@@ -35,6 +39,7 @@ class PostgresReplicas : public ReplicaStore {
 
   const std::string url_;
   const std::function<uint64_t()> epoch_;
+  PostgresReader& reader_;
   Mutex mutex_;
   std::unique_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> claims_{0};  // that succeeded
