@@ -63,6 +63,11 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
                  "run it");
   flags.Duration("reconnect-grace", &options->reconnect_grace,
                  "the same after a worker's connection broke");
+  flags.Duration(
+      "deaf-limit", &options->deaf_limit,
+      "a worker none of whose calls has moved for so long loses them to others; longer than "
+      "the workers' --upstream-first-byte-timeout",
+      absl::Milliseconds(100), absl::Hours(24));
   flags.Group("Logging");
   flags.Choice("log-format", &options->log_format, {"text", "json"}, "form of the log on stderr");
   flags.Choice("log-level", &options->log_level, {"debug", "info", "warning", "error"},

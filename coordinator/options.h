@@ -26,6 +26,7 @@ struct CoordinatorOptions {
   int64_t max_watchers = 10'000;
   absl::Duration adoption_grace = absl::Milliseconds(1500);
   absl::Duration reconnect_grace = absl::Milliseconds(500);
+  absl::Duration deaf_limit = absl::Seconds(90);
   bool stream_upstream = true;
   bool hedge = true;
   std::string log_format = "text";

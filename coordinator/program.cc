@@ -56,6 +56,7 @@ Coordinator::Options MakeRuntimeOptions(const CoordinatorOptions& options,
           .watchers_max = static_cast<uint64_t>(options.max_watchers),
           .adoption_grace = options.adoption_grace,
           .reconnect_grace = options.reconnect_grace,
+          .deaf_limit = options.deaf_limit,
           .scheduling = std::move(scheduling),
           .stream_always = options.stream_upstream};
 }

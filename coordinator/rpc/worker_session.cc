@@ -43,7 +43,8 @@ WorkerSession::WorkerSession(Coordinator& coordinator, std::shared_ptr<WorkerOut
       outlet_(std::move(outlet)),
       coordinator_id_(std::move(coordinator_id)),
       last_received_(Loop::Now()),
-      last_sent_(Loop::Now()) {}
+      last_sent_(Loop::Now()),
+      last_progress_(Loop::Now()) {}
 
 void WorkerSession::OnMessage(v1::WorkerMessage message) {
   coordinator_.loop().AssertHeld();
@@ -55,13 +56,16 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
     case v1::WorkerMessage::kHello:
       return OnHello(message.mutable_hello());
     case v1::WorkerMessage::kFinished:
+      last_progress_ = last_received_;
       return OnFinished(message.mutable_finished());
     case v1::WorkerMessage::kFinishedBatch:
+      last_progress_ = last_received_;
       for (v1::AttemptFinished& finished : *message.mutable_finished_batch()->mutable_attempts()) {
         OnFinished(&finished);
       }
       return;
     case v1::WorkerMessage::kDelta: {
+      last_progress_ = last_received_;
       v1::AttemptDelta* delta = message.mutable_delta();
       return coordinator_.AttemptDelta(worker_, this, RefFromProto(delta->ref()),
                                        {.content_offset = delta->content_offset(),
@@ -79,6 +83,8 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
     case v1::WorkerMessage::kOffer:
       return OnOffer(message.mutable_offer());
     case v1::WorkerMessage::kHeartbeat:
+      if (message.heartbeat().progressing() > 0) last_progress_ = last_received_;
+      return;
     case v1::WorkerMessage::KIND_NOT_SET:  // of a later version
       return;
   }
@@ -118,9 +124,15 @@ void WorkerSession::OnClosed() {
 }
 
 void WorkerSession::OnTick(absl::Time now) {
+  coordinator_.loop().AssertHeld();
   if (now - last_received_ > kSilenceLimit) {
     LogWarning("worker is silent, closing its stream", {{"worker", worker_.value()}});
     return Close("nothing was heard from this worker for too long");
+  }
+  if (worker_.empty() || !coordinator_.RunsOn(worker_)) last_progress_ = now;
+  if (now - last_progress_ > coordinator_.deaf_limit()) {
+    last_progress_ = now;
+    return coordinator_.WorkerIsDeaf(worker_, this);
   }
   if (!worker_.empty() && now - last_sent_ > kSilenceLimit / 3) Add().mutable_heartbeat();
   SendForgotten();

@@ -68,6 +68,8 @@ class WorkerSession final : public WorkerLink {
   uint64_t next_key_ = 1;
   absl::Time last_received_;
   absl::Time last_sent_;
+  // When it last said that a call of it made progress, or had none to run.
+  absl::Time last_progress_;
 };
 
 }  // namespace moa

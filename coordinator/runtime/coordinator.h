@@ -124,6 +124,13 @@ class Coordinator {
                      std::vector<std::string> models, bool draining, std::string key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void WorkerLeft(const WorkerId& id, const WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // It says that it lives and none of its calls has moved for deaf_limit(): its stream is closed, its attempts are made
+  // elsewhere, and it gets one at a time until one of them has succeeded.
+  void WorkerIsDeaf(const WorkerId& id, WorkerLink* link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  bool RunsOn(const WorkerId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_) {
+    return scheduler_.RunningOn(id) > 0;
+  }
+  absl::Duration deaf_limit() const { return options_.deaf_limit; }
   // What the worker holds of coordinators that it has lost; what it does not any more.
   void WorkerOffers(const WorkerId& id, const WorkerLink* link, std::vector<HeldAttempt> held,
                     const std::vector<AttemptRef>& withdrawn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -220,6 +227,8 @@ class Coordinator {
   bool TakeHeld(const WorkerId& id, const HeldAttempt& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // Whether the attempt's result has been taken and is on its way to the disk.
   bool IsBeingStored(const AttemptRef& ref) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // What the scheduler may use of the worker.
+  WorkerCapacity CapacityOf(const WorkerHello& hello) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   WorkerLink* LinkOf(const WorkerId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Announce(const std::vector<std::string>& models);
 
@@ -267,6 +276,7 @@ class Coordinator {
   absl::Time quotas_reported_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::flat_hash_map<AttemptRef, CancelledCall> cancels_ ABSL_GUARDED_BY(loop_);
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
+  absl::btree_set<WorkerId> deaf_ ABSL_GUARDED_BY(loop_);  // until a call of theirs has succeeded
   absl::flat_hash_map<JobId, std::vector<Offer>> offers_ ABSL_GUARDED_BY(loop_);
   absl::Time lease_until_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();
   absl::Time demand_told_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();

@@ -12,6 +12,8 @@
 namespace moa {
 namespace {
 
+constexpr size_t kDeafMax = 1000;
+
 // The refusal of a call that its quota never holds, with what to do about it.
 Event BeyondQuota(AttemptFailed failed, uint64_t tokens, uint64_t limit) {
   failed.beyond_quota = true;
@@ -39,9 +41,7 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   }
   std::vector<HeldAttempt> held = std::exchange(hello.held, {});
   Announce(hello.models);
-  scheduler_.SetWorker(
-      id,
-      {.slots = hello.slots, .models = hello.models, .draining = hello.draining, .key = hello.key});
+  scheduler_.SetWorker(id, CapacityOf(hello));
   LogInfo("worker connected", {{"worker", hello.name},
                                {"slots", hello.slots},
                                {"held", held.size()},
@@ -109,13 +109,29 @@ void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint
   Announce(models);
   WorkerHello& hello = it->second.info.hello;
   hello.slots = slots;
-  hello.models = models;
+  hello.models = std::move(models);
   hello.draining = draining;
-  hello.key = key;
-  scheduler_.SetWorker(
-      id,
-      {.slots = slots, .models = std::move(models), .draining = draining, .key = std::move(key)});
+  hello.key = std::move(key);
+  scheduler_.SetWorker(id, CapacityOf(hello));
   it->second.link->ConfirmSlots(slots);
+}
+
+WorkerCapacity Coordinator::CapacityOf(const WorkerHello& hello) {
+  return {.slots = deaf_.contains(hello.id) ? std::min(hello.slots, 1u) : hello.slots,
+          .models = hello.models,
+          .draining = hello.draining,
+          .key = hello.key};
+}
+
+void Coordinator::WorkerIsDeaf(const WorkerId& id, WorkerLink* link) {
+  if (LinkOf(id) != link) return;
+  LogWarning("worker is deaf: none of its calls has moved; they are made elsewhere",
+             {{"worker", workers_.at(id).info.hello.name},
+              {"attempts", scheduler_.RunningOn(id)},
+              {"limit", absl::FormatDuration(options_.deaf_limit)}});
+  if (deaf_.size() < kDeafMax) deaf_.insert(id);
+  WorkerLeft(id, link);
+  link->Close("none of this worker's calls has moved for too long");
 }
 
 void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
@@ -199,6 +215,9 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
                     Loop::Now());
   LiveJob* job = FindJob(ref.job);
   if (job == nullptr) return link->Forget(ref);
+  if (succeeded != nullptr && deaf_.erase(id) > 0) {
+    scheduler_.SetWorker(id, CapacityOf(workers_.at(id).info.hello));
+  }
   if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
   const bool was_shown = job->machine.task(ref.task).current == ref;
   if (was_shown) job->texts.erase(ref.task);

@@ -24,6 +24,9 @@ struct RuntimeOptions {
   absl::Duration adoption_grace = absl::Milliseconds(1500);
   // The same when a worker's stream breaks while the coordinator lives.
   absl::Duration reconnect_grace = absl::Milliseconds(500);
+  // A worker none of whose calls has moved for so long is deaf; longer than the workers' --upstream-first-byte-timeout,
+  // for which a call may well be silent.
+  absl::Duration deaf_limit = absl::Seconds(90);
   SchedulerOptions scheduling;
   // Ask workers to stream every reply, so that who begins to watch late sees the text so far.
   bool stream_always = true;

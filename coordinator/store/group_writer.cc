@@ -69,6 +69,7 @@ absl::StatusOr<uint64_t> GroupWriter::NextEpoch() {
 
 absl::Status GroupWriter::Health() const {
   MutexLock lock(mutex_);
+  if (health_.ok()) return Stalled();
   // Built anew, not copied: copies share a count that is touched in an uninstrumented library,
   // which ThreadSanitizer would take for a race.
   return absl::Status(health_.code(), health_.message());
@@ -135,6 +136,7 @@ absl::Status GroupWriter::Push(Write& write) {
   }
   MutexLock lock(mutex_);
   if (closing_) return absl::UnavailableError("the store is closed; the coordinator is stopping");
+  if (!is_update) MOA_RETURN_IF_ERROR(Stalled());
   if (!is_update && (queue_.size() + in_flight_ >= options_.pending_writes_max ||
                      queued_bytes_ + bytes > options_.pending_bytes_max)) {
     return absl::ResourceExhaustedError(absl::StrCat(
@@ -233,6 +235,15 @@ GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
     if (!health_.ok()) return Turn::kProbe;
     WaitUntil(absl::InfiniteFuture(), Waiting::kForWork);
   }
+}
+
+absl::Status GroupWriter::Stalled() const {
+  if (in_flight_ == 0) return absl::OkStatus();
+  const absl::Duration since = Loop::Now() - group_began_;
+  if (since < options_.stall_limit) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(
+      "the store has not answered for ", absl::FormatDuration(absl::Trunc(since, absl::Seconds(1))),
+      "; ", queue_.size() + in_flight_, " writes wait"));
 }
 
 absl::Time GroupWriter::GroupDue() const {

@@ -51,6 +51,8 @@ class GroupWriter {
     size_t pending_bytes_max = size_t{512} << 20;
     // One insert's or update's bytes; SQLite takes no value beyond 10^9.
     size_t write_bytes_max = size_t{256} << 20;
+    // A group that takes longer than this means that the disk hangs: Health() says so, and inserts are refused.
+    absl::Duration stall_limit = absl::Seconds(5);
     // Between attempts while the disk refuses.
     absl::Duration retry_delay_min = absl::Milliseconds(20);
     absl::Duration retry_delay_max = absl::Seconds(1);
@@ -90,6 +92,8 @@ class GroupWriter {
   void Run();
   Turn NextTurn(Group& group) ABSL_LOCKS_EXCLUDED(mutex_);
   // When the group that is gathering may begin.
+  // What is wrong, if a group has been on its way for too long.
+  absl::Status Stalled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Time GroupDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeGroup(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeRefused(Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -53,6 +53,32 @@ TEST(WorkerHubTest, RedispatchesToAnotherWorkerWhenTheStreamBreaks) {
   EXPECT_EQ(job.layers(0).tasks(0).attempts(), 2u);
 }
 
+// It beats, but its calls stand still.
+TEST(WorkerHubTest, AWorkerNoneOfWhoseCallsMovesLosesThemAndIsTriedWithOne) {
+  TestCoordinator coordinator(
+      {.reconnect_grace = absl::ZeroDuration(), .deaf_limit = absl::Milliseconds(300)});
+  FakeWorker deaf(coordinator.workers(), {.id = "a"});
+  const std::string id = coordinator.Submit(SmallJob(0));
+  deaf.NextRun();
+  {
+    FakeWorker other(coordinator.workers(), {.id = "b"});
+    other.Succeed(other.NextRun(), "done");
+    EXPECT_EQ(coordinator.Wait(id).layers(0).tasks(0).worker(), "b");
+  }
+  EXPECT_THAT(deaf.Finish().error_message(), testing::HasSubstr("moved"));
+  FakeWorker again(coordinator.workers(), {.id = "a"});
+  const std::string next = coordinator.Submit(SmallJob(2));
+  const v1::RunTask first = again.NextRun();
+  v1::ListWorkersResponse workers;
+  ASSERT_TRUE(coordinator.jobs().ListWorkers(TestContext().get(), {}, &workers).ok());
+  ASSERT_EQ(workers.workers_size(), 1);
+  EXPECT_EQ(workers.workers(0).slots_used(), 1u) << "of two that are ready";
+  again.Succeed(first, "one");
+  again.Succeed(again.NextRun(), "two");
+  again.Succeed(again.NextRun(), "three");
+  EXPECT_EQ(coordinator.Wait(next).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
 // The stream broke, the call did not: the worker names it on reconnect and goes on with it.
 TEST(WorkerHubTest, ARunningAttemptIsAdoptedOnReconnect) {
   TestCoordinator coordinator({.reconnect_grace = absl::Seconds(40)});

@@ -15,6 +15,7 @@
 #include "common/base/status_matchers.h"
 #include "common/loop/mutex.h"
 #include "coordinator/store/postgres/postgres_job_store.h"
+#include "coordinator/store/postgres/session.h"
 #include "tests/coordinator/store/store_fixtures.h"
 #include "tests/postgres/postgres_server.h"
 
@@ -89,6 +90,31 @@ TEST_F(PostgresFaultTest, AServerThatTakesNoWritesIsUnhealthyUntilItDoes) {
   server_.Start();
   EXPECT_TRUE(WaitUntil([&] { return store_->Health().ok(); }));
   EXPECT_OK(InsertAndWait(*store_, TestJob(2)));
+}
+
+// Neither an answer nor an error: nothing is acknowledged, and nobody waits who could go elsewhere.
+TEST_F(PostgresFaultTest, AServerThatHangsIsMissedAndAcknowledgesNothing) {
+  store_ = nullptr;
+  PostgresJobStoreOptions options = Options();
+  options.writer.stall_limit = absl::Milliseconds(100);
+  ASSERT_OK_AND_ASSIGN(store_, OpenPostgresJobStore(server_.Url("jobs1"), options));
+  ASSERT_OK(InsertAndWait(*store_, TestJob(1)));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Session> other,
+                       Session::Connect(server_.Url("jobs1")));
+  ASSERT_OK(other->Execute(
+      "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE moa_events"));
+  std::atomic<bool> answered = false;
+  store_->Insert(TestJob(2), [&](absl::StatusOr<InsertOutcome> outcome) {
+    EXPECT_OK(outcome);
+    answered = true;
+  });
+  EXPECT_TRUE(WaitUntil([&] { return !store_->Health().ok(); }));
+  EXPECT_THAT(store_->Health().message(), HasSubstr("has not answered"));
+  EXPECT_THAT(InsertAndWait(*store_, TestJob(3)), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_FALSE(answered);
+  ASSERT_OK(other->Execute("ROLLBACK"));
+  EXPECT_TRUE(WaitUntil([&] { return answered.load(); }));
+  EXPECT_OK(store_->Health());
 }
 
 // A connection may be lost at any moment of a commit. Whatever the caller was told is true.
