@@ -23,6 +23,9 @@ static_assert(static_cast<int>(JobState::kCancelled) + 1 ==
 // there to do so, and must not come first.
 constexpr absl::Duration kBackstop = absl::Seconds(2);
 
+// Stored jobs that are in memory on their way to being taken up, twice.
+constexpr size_t kReadAtOnce = 200;
+
 }  // namespace
 
 LiveJob* Coordinator::FindJob(const JobId& id) {
@@ -55,16 +58,18 @@ void Coordinator::StartJob(const JobId& id, std::shared_ptr<const Plan> plan,
 absl::Status Coordinator::Recover() {
   if (replicas_ != nullptr) return absl::OkStatus();
   MOA_ASSIGN_OR_RETURN(const std::vector<JobId> ids, store_.ListUnfinished());
-  for (const JobId& id : ids) {
-    MOA_ASSIGN_OR_RETURN(StoredJob stored, store_.Read(id));
-    std::promise<absl::Status> taken;
-    loop_.Post([&] {
-      loop_.AssertHeld();
-      taken.set_value(RecoverJob(stored, {.until = Loop::Now() + options_.adoption_grace}));
-    });
-    const absl::Status status = taken.get_future().get();
-    if (!status.ok()) EndUnreadable(stored, status);
+  // The next jobs are read while the loop takes up those before.
+  std::future<void> before;
+  for (size_t i = 0; i < ids.size();) {
+    auto jobs = std::make_shared<std::vector<StoredJob>>();
+    for (; i < ids.size() && jobs->size() < kReadAtOnce; ++i) {
+      MOA_ASSIGN_OR_RETURN(StoredJob stored, store_.Read(ids[i]));
+      jobs->push_back(std::move(stored));
+    }
+    if (before.valid()) before.get();
+    before = std::async(std::launch::async, [this, jobs] { TakeUp(*jobs, true); });
   }
+  if (before.valid()) before.get();
   if (!ids.empty()) LogInfo("took up unfinished jobs", {{"jobs", ids.size()}});
   return absl::OkStatus();
 }

@@ -71,8 +71,10 @@ void Membership::TickAt(absl::Time when) {
 void Membership::Tick() {
   const absl::Time began = Loop::Now();
   absl::Status status = Renew();
-  if (status.ok() && !leaving_) status = ClaimJobs();
+  bool more = false;
+  if (status.ok() && !leaving_) status = ClaimJobs(&more);
   if (over_) return;
+  if (more) return TickAt(began);
   if (status.ok() && leaving_) GiveAway(kReleasedAtOnce);
   if (!status.ok() && !std::exchange(was_away_, true)) {
     LogWarning("cannot renew the lease; I keep trying", {{"reason", status.message()}});
@@ -127,21 +129,20 @@ void Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead
   if (status.ok()) dead_members_ += dead.size();
 }
 
-absl::Status Membership::ClaimJobs() {
+absl::Status Membership::ClaimJobs(bool* more) {
   if (Loop::Now() < claim_from_) return absl::OkStatus();
   size_t count = 0;
   const bool may_run = dead_members_ > 0;
-  while (true) {
-    const absl::Time sent = Loop::Now();
+  const absl::Time until = Loop::Now() + interval() / 2;
+  do {
     const absl::StatusOr<std::vector<StoredJob>> jobs = replicas_.Claim(options_.claim_max);
     if (absl::IsFailedPrecondition(jobs.status())) Depose(jobs.status());
     MOA_RETURN_IF_ERROR(jobs.status());
-    // The claim has found this member alive, as a renewal does.
     coordinator_.TakeUp(*jobs, may_run);
     count += jobs->size();
-    if (jobs->size() < options_.claim_max) break;
-    if (Loop::Now() - sent > interval()) break;
-  }
+    *more = jobs->size() == options_.claim_max;
+    // In between the lease is renewed.
+  } while (*more && Loop::Now() < until);
   if (count > 0) LogInfo("took up unfinished jobs", {{"jobs", count}});
   return absl::OkStatus();
 }

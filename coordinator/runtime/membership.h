@@ -53,7 +53,8 @@ class Membership {
   void TickAt(absl::Time when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Bury(const ClusterView& view, const std::vector<uint64_t>& dead)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  absl::Status ClaimJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  // `more`: there are further ones.
+  absl::Status ClaimJobs(bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void GiveAway(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void ReleaseGiven() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Depose(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
