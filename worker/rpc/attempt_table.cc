@@ -1,5 +1,8 @@
 #include "worker/rpc/attempt_table.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
@@ -45,6 +48,7 @@ AttemptTable::Key AttemptTable::Insert(const AttemptRef& ref, std::string input_
   entry.input_hash = std::move(input_hash);
   keys_[ref] = key;
   ++running_;
+  if (!welcomed_) ++offer_version_;
   return key;
 }
 
@@ -54,6 +58,8 @@ void AttemptTable::Erase(Entries::iterator it) {
   } else {
     held_bytes_ -= it->second.finished->bytes();
   }
+  if (IsOffered(it->second)) ++offer_version_;
+  if (it->second.undecided) --undecided_;
   unreported_.erase(it->first);
   keys_.erase(it->second.ref);
   entries_.erase(it);
@@ -62,14 +68,14 @@ void AttemptTable::Erase(Entries::iterator it) {
 AttemptTable::Verdict AttemptTable::Admit(const AttemptRef& ref, std::string input_hash, Key* key) {
   *key = 0;
   if (keys_.contains(ref)) return Verdict::kDuplicate;
-  const bool full = running_ >= limits_.slots;
+  const bool full = running_ >= slots_;
   *key = Insert(ref, std::move(input_hash));
   if (!draining_ && !full) return Verdict::kStart;
-  Finish(*key, MakeErrorResult(
-                   ErrorCode::kWorkerLost,
-                   draining_ ? "the worker is draining and takes no new task"
-                             : absl::StrCat("the worker's ", limits_.slots, " slots are taken"),
-                   true));
+  Finish(*key,
+         MakeErrorResult(ErrorCode::kWorkerLost,
+                         draining_ ? "the worker is draining and takes no new task"
+                                   : absl::StrCat("the worker's ", slots_, " slots are taken"),
+                         true));
   *key = 0;
   return Verdict::kRefused;
 }
@@ -89,7 +95,7 @@ bool AttemptTable::Finish(Key key, CallResult result) {
   held_bytes_ += finished->bytes();
   --running_;
   entry.finished = std::move(finished);
-  unreported_.emplace(key, entry.finished);
+  if (!entry.undecided) unreported_.emplace(key, entry.finished);  // else once it is claimed
   DropBeyondLimits();
   return true;
 }
@@ -147,34 +153,54 @@ std::vector<AttemptTable::Held> AttemptTable::BeginConnection() {
       continue;
     }
     entry.in_hello = true;
+    if (std::exchange(entry.undecided, false)) --undecided_;
     held.push_back({entry.ref, entry.input_hash, entry.finished});
   }
   // Results that Hello carries are reported by it.
   unreported_.clear();
   connected_ = true;
-  lost_time_ = absl::InfiniteFuture();
   return held;
 }
 
-std::vector<AttemptTable::Key> AttemptTable::Welcomed(const std::vector<AttemptRef>& keep) {
+std::vector<AttemptTable::Key> AttemptTable::Welcomed(const std::vector<AttemptRef>& keep,
+                                                      const std::vector<AttemptRef>& undecided,
+                                                      absl::Time now) {
   const absl::flat_hash_set<AttemptRef> kept(keep.begin(), keep.end());
+  const absl::flat_hash_set<AttemptRef> open(undecided.begin(), undecided.end());
   std::vector<Key> closed;
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto current = it++;
     if (!current->second.in_hello) continue;
     current->second.in_hello = false;
+    current->second.undecided_since = absl::InfiniteFuture();
     if (kept.contains(current->second.ref)) continue;
+    if (open.contains(current->second.ref)) {
+      current->second.undecided = true;
+      current->second.undecided_since = std::min(lost_time_, now);
+      ++undecided_;
+      continue;
+    }
     if (current->second.finished == nullptr) closed.push_back(current->first);
     Erase(current);
   }
+  welcomed_ = true;
+  lost_time_ = absl::InfiniteFuture();
+  ++offer_version_;
   return closed;
 }
 
 void AttemptTable::LoseConnection(absl::Time now) {
   if (!connected_) return;
   connected_ = false;
-  lost_time_ = now;
+  // A try to connect that failed changes nothing.
+  lost_time_ = std::min(lost_time_, now);
+  if (std::exchange(welcomed_, false)) ++offer_version_;
   for (auto& [key, entry] : entries_) entry.in_hello = false;
+}
+
+absl::Time AttemptTable::OrphanedSince(const Entry& entry) const {
+  if (!welcomed_) return std::min(lost_time_, entry.undecided_since);
+  return entry.undecided ? entry.undecided_since : absl::InfiniteFuture();
 }
 
 std::vector<AttemptTable::Key> AttemptTable::ExpireOrphans(absl::Time now) {
@@ -182,16 +208,69 @@ std::vector<AttemptTable::Key> AttemptTable::ExpireOrphans(absl::Time now) {
   if (now < orphan_deadline()) return closed;
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto current = it++;
-    if (current->second.finished != nullptr) continue;
-    closed.push_back(current->first);
+    const Entry& entry = current->second;
+    if (now < OrphanedSince(entry) + limits_.orphan_limit) continue;
+    if (entry.finished != nullptr && !entry.undecided) continue;
+    if (entry.finished == nullptr) closed.push_back(current->first);
     Erase(current);
   }
   return closed;
 }
 
 absl::Time AttemptTable::orphan_deadline() const {
-  if (connected_ || running_ == 0) return absl::InfiniteFuture();
-  return lost_time_ + limits_.orphan_limit;
+  if (welcomed_ ? undecided_ == 0 : running_ == 0) return absl::InfiniteFuture();
+  absl::Time first = absl::InfiniteFuture();
+  for (const auto& [key, entry] : entries_) {
+    if (entry.finished == nullptr || entry.undecided) first = std::min(first, OrphanedSince(entry));
+  }
+  return first + limits_.orphan_limit;
+}
+
+std::vector<AttemptTable::Held> AttemptTable::OnOffer() const {
+  std::vector<Held> offered;
+  if (welcomed_ && undecided_ == 0) return offered;
+  for (const auto& [key, entry] : entries_) {
+    if (IsOffered(entry)) offered.push_back({entry.ref, entry.input_hash, entry.finished});
+  }
+  return offered;
+}
+
+std::optional<AttemptTable::Moved> AttemptTable::TakeOffered(const AttemptRef& ref) {
+  const auto it = keys_.find(ref);
+  if (it == keys_.end()) return std::nullopt;
+  const auto entry = entries_.find(it->second);
+  if (!IsOffered(entry->second)) return std::nullopt;
+  Moved moved{.held = {ref, entry->second.input_hash, entry->second.finished}};
+  if (moved.held.finished == nullptr) moved.key = entry->first;
+  Erase(entry);
+  return moved;
+}
+
+AttemptTable::Key AttemptTable::Adopt(Held held) {
+  const Key key = Insert(held.ref, std::move(held.input_hash));
+  if (held.finished == nullptr) return key;
+  --running_;
+  held_bytes_ += held.finished->bytes();
+  entries_.at(key).finished = held.finished;
+  unreported_.emplace(key, std::move(held.finished));
+  return key;
+}
+
+bool AttemptTable::Claim(const AttemptRef& ref) {
+  const auto it = keys_.find(ref);
+  if (it == keys_.end()) return false;
+  Entry& entry = entries_.at(it->second);
+  if (!std::exchange(entry.undecided, false)) return true;
+  --undecided_;
+  ++offer_version_;
+  entry.undecided_since = absl::InfiniteFuture();
+  if (entry.finished != nullptr) unreported_.emplace(it->second, entry.finished);
+  return true;
+}
+
+void AttemptTable::RefuseClaim(const AttemptRef& ref) {
+  Finish(Insert(ref, ""),
+         MakeErrorResult(ErrorCode::kWorkerLost, "the attempt is not on offer any more", true));
 }
 
 std::vector<FinishedPtr> AttemptTable::TakeUnreported(size_t bytes_max) {
@@ -213,15 +292,17 @@ std::vector<FinishedPtr> AttemptTable::TakeUnreported(size_t bytes_max) {
 void AttemptTable::CheckInvariants() const {
   size_t running = 0;
   size_t bytes = 0;
+  size_t undecided = 0;
   for (const auto& [key, entry] : entries_) {
     MOA_CHECK(keys_.at(entry.ref) == key);
     MOA_CHECK(key < next_key_);
     if (entry.finished == nullptr) ++running;
+    if (entry.undecided) ++undecided;
     if (entry.finished != nullptr) bytes += entry.finished->bytes();
   }
   MOA_CHECK(keys_.size() == entries_.size());
-  MOA_CHECK(running == running_ && running_ <= limits_.slots);
-  MOA_CHECK(bytes == held_bytes_);
+  MOA_CHECK(running == running_);
+  MOA_CHECK(bytes == held_bytes_ && undecided == undecided_);
   for (const auto& [key, finished] : unreported_) MOA_CHECK(entries_.at(key).finished == finished);
 }
 

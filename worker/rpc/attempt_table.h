@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,28 +50,30 @@ upstream::CallResult MakeErrorResult(upstream::ErrorCode code, absl::string_view
 // durable. It is the worker's half of worker.proto's rules 1 to 4, without threads, sockets or clocks: it
 // is told what happened and answers what to send and which calls to close.
 //
-// An attempt is here from Admit until one of: its result is durable; it was reported as cancelled or lost
-// (nobody stores those); Welcome does not keep it; the orphan limit; the limits on held results.
+// An attempt is here from Admit (or Adopt) until one of: its result is durable; it was reported as cancelled or lost
+// (nobody stores those); Welcome does not keep it; another coordinator claims it; the orphan limit; the limits on held
+// results.
 //
-// Invariants: at most `slots` run; on one connection an attempt is reported at most once; keys are never
+// Invariants: Admit starts none beyond the slots; on one connection an attempt is reported at most once; keys are never
 // reused.
 //
 // Owner: a Session. Externally synchronised.
 class AttemptTable {
  public:
   struct Limits {
-    uint32_t slots = 64;
+    uint32_t slots = 64;  // until SetSlots
     // Results kept for a coordinator that does not confirm them, or is away; beyond, the oldest go (their
     // calls are then made again). They keep a worker's memory bounded over a long outage, and Hello, which
     // carries them all, below the largest message.
     size_t held_results_max = 4096;
     size_t held_bytes_max = 32 << 20;
-    // Calls go on so long without a coordinator; then they are closed, as nobody may want them any more.
+    // Calls go on so long without a coordinator; then they are closed, as nobody may want them any more. What Welcome
+    // called undecided goes after so long, results too.
     absl::Duration orphan_limit = absl::Seconds(60);
   };
   using Key = uint64_t;  // of an attempt in this process; 0 is none
 
-  explicit AttemptTable(const Limits& limits) : limits_(limits) {}
+  explicit AttemptTable(const Limits& limits) : limits_(limits), slots_(limits.slots) {}
 
   // RunTask. `*key` gets the attempt's key after kStart. After kRefused its WORKER_LOST outcome waits in
   // TakeUnreported; a kDuplicate (it runs, or its result is held) is dropped.
@@ -97,11 +100,33 @@ class AttemptTable {
     FinishedPtr finished;
   };
   std::vector<Held> BeginConnection();
-  // Welcome: whatever BeginConnection named and `keep` does not is forgotten. Returns the calls to close.
-  std::vector<Key> Welcomed(const std::vector<AttemptRef>& keep);
+  // Welcome: whatever BeginConnection named and neither list does is forgotten. Returns the calls to close.
+  std::vector<Key> Welcomed(const std::vector<AttemptRef>& keep,
+                            const std::vector<AttemptRef>& undecided, absl::Time now);
   void LoseConnection(absl::Time now);
-  // Without a connection since the orphan limit: returns the calls to close. Results stay.
+  // Without a connection since the orphan limit: returns the calls to close. Results stay, but for undecided ones.
   std::vector<Key> ExpireOrphans(absl::Time now);
+
+  // What other coordinators may have: all there is while this one has not welcomed the worker; else what it has called
+  // undecided, which it may have itself.
+  std::vector<Held> OnOffer() const;
+  // Changes whenever OnOffer may.
+  uint64_t offer_version() const { return offer_version_; }
+  // An attempt that leaves for another table. The key is the call's when it runs, else 0.
+  struct Moved {
+    Held held;
+    Key key = 0;
+  };
+  // Takes out what is on offer; nothing when it is not.
+  std::optional<Moved> TakeOffered(const AttemptRef& ref);
+  // An attempt taken out elsewhere goes on here, running or with its result to be reported. It may be one more than
+  // there are slots. REQUIRES: connected; not here.
+  Key Adopt(Held held);
+  // This coordinator claims an attempt that is here already: false when there is none.
+  bool Claim(const AttemptRef& ref);
+  // It claims what is not to be had: answered with WORKER_LOST.
+  void RefuseClaim(const AttemptRef& ref);
+  void SetSlots(uint32_t slots) { slots_ = slots; }
   // When ExpireOrphans has something to do; InfiniteFuture while connected or nothing runs.
   absl::Time orphan_deadline() const;
 
@@ -112,7 +137,7 @@ class AttemptTable {
   size_t running() const { return running_; }
   bool has_unreported() const { return !unreported_.empty(); }
   size_t held_results() const { return entries_.size() - running_; }
-  uint32_t slots() const { return limits_.slots; }
+  uint32_t slots() const { return slots_; }
   bool draining() const { return draining_; }
   size_t dropped_results() const { return dropped_results_; }  // by the limits, ever
 
@@ -125,6 +150,8 @@ class AttemptTable {
     std::string input_hash;
     FinishedPtr finished;   // null while running
     bool in_hello = false;  // named by the connection's Hello; Welcome decides on it
+    bool undecided = false;
+    absl::Time undecided_since = absl::InfiniteFuture();
   };
   using Entries = std::map<Key, Entry>;  // ordered: Hello and reports come in order of admission
 
@@ -132,7 +159,11 @@ class AttemptTable {
   void Erase(Entries::iterator it);
   void DropBeyondLimits();
 
+  bool IsOffered(const Entry& entry) const { return !welcomed_ || entry.undecided; }
+  absl::Time OrphanedSince(const Entry& entry) const;
+
   const Limits limits_;
+  uint32_t slots_;
   Entries entries_;
   absl::flat_hash_map<AttemptRef, Key> keys_;
   // Ended and not yet reported on this connection (or, without one, on the last).
@@ -141,9 +172,13 @@ class AttemptTable {
   size_t held_bytes_ = 0;
   size_t dropped_results_ = 0;
   Key next_key_ = 1;
-  bool connected_ = false;
+  bool connected_ = false;  // from Hello on
+  bool welcomed_ = false;
+  size_t undecided_ = 0;
+  uint64_t offer_version_ = 0;
   bool draining_ = false;
-  absl::Time lost_time_ = absl::InfiniteFuture();
+  absl::Time lost_time_ =
+      absl::InfiniteFuture();  // since when there is no coordinator; infinite while there is one
 };
 
 }  // namespace moa::worker

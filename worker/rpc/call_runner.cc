@@ -17,19 +17,19 @@ CallRunner::~CallRunner() { MOA_CHECK(calls_.empty()); }
 
 void CallRunner::Start(Key key, const AttemptRef& ref, upstream::ChatRequest request, bool deltas) {
   Call& call = calls_[key];
+  call.place = std::make_shared<Place>(Place{.runner = this, .key = key});
   call.ref = ref;
   call.model = request.model;
   call.deltas = deltas;
   upstream::ChatCallbacks callbacks;
   if (request.stream) {
-    callbacks.delta = [this, key](absl::string_view, absl::string_view) {
-      const auto it = calls_.find(key);
-      if (it == calls_.end() || !it->second.deltas || it->second.waiting) return;
-      it->second.waiting = true;
-      ++waiting_;
+    callbacks.delta = [place = call.place](absl::string_view, absl::string_view) {
+      place->runner->OnText(place->key);
     };
   }
-  callbacks.done = [this, key](upstream::CallResult result) { OnDone(key, std::move(result)); };
+  callbacks.done = [place = call.place](upstream::CallResult result) {
+    place->runner->OnDone(place->key, std::move(result));
+  };
   call.id = upstream_.Start(std::move(request), std::move(callbacks));
 }
 
@@ -45,6 +45,24 @@ void CallRunner::Drop(Key key) {
   if (it->second.waiting) --waiting_;
   calls_.erase(it);
   upstream_.Cancel(id);
+}
+
+void CallRunner::MoveTo(CallRunner& to, Key key, Key key_there) {
+  const auto it = calls_.find(key);
+  MOA_CHECK(it != calls_.end());
+  Call call = std::move(it->second);
+  calls_.erase(it);
+  if (call.waiting) --waiting_;
+  call.waiting = call.deltas = false;
+  *call.place = {.runner = &to, .key = key_there};
+  to.calls_.emplace(key_there, std::move(call));
+}
+
+void CallRunner::OnText(Key key) {
+  const auto it = calls_.find(key);
+  if (it == calls_.end() || !it->second.deltas || it->second.waiting) return;
+  it->second.waiting = true;
+  ++waiting_;
 }
 
 void CallRunner::OnDone(Key key, upstream::CallResult result) {

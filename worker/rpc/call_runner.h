@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -45,6 +46,9 @@ class CallRunner {
   // Closes the call's connection and forgets it.
   void Drop(Key key);
 
+  // The call goes on as `to`'s, under its key there; without deltas until it is asked. REQUIRES: it runs.
+  void MoveTo(CallRunner& to, Key key, Key key_there);
+
   // On: the text so far comes first, at offset 0. A call that is not streamed yields one delta at its end.
   void SetDeltas(Key key, bool on);
   // The stream that wanted deltas is gone.
@@ -61,7 +65,13 @@ class CallRunner {
   uint32_t CountProgressing(absl::Time since) const;
 
  private:
+  // Where a call belongs, for its callbacks, which outlive a move. Owners: the call and its callbacks.
+  struct Place {
+    CallRunner* runner = nullptr;
+    Key key = 0;
+  };
   struct Call {
+    std::shared_ptr<Place> place;
     upstream::CallId id = 0;
     AttemptRef ref;
     std::string model;
@@ -72,6 +82,7 @@ class CallRunner {
     size_t reasoning_sent = 0;
   };
 
+  void OnText(Key key);
   void OnDone(Key key, upstream::CallResult result);
   // False when there is nothing new.
   static bool FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,

@@ -25,13 +25,14 @@ double RandomFraction() { return static_cast<double>(RandomSeed() >> 11) * 0x1.0
 
 Session::Session(Loop& loop, std::shared_ptr<grpc::Channel> channel, Options options,
                  const WorkerIdentity& identity, upstream::UpstreamClient& upstream,
-                 WorkerMetrics& metrics)
+                 WorkerMetrics& metrics, Callbacks callbacks)
     : loop_(loop),
       channel_(std::move(channel)),
       stub_(v1::WorkerHub::NewStub(channel_)),
       options_(std::move(options)),
       identity_(identity),
       message_style_(upstream.provider().messages),
+      callbacks_(std::move(callbacks)),
       attempts_(options_.limits),
       calls_(upstream, metrics,
              [this](AttemptTable::Key key, upstream::CallResult result) {
@@ -90,7 +91,9 @@ v1::WorkerMessage Session::MakeHello() {
   hello->set_worker_id(identity_.worker_id);
   hello->set_name(identity_.name);
   hello->set_version(MoaVersion());
-  hello->set_slots(attempts_.slots());
+  told_slots_ = callbacks_.dial();
+  attempts_.SetSlots(told_slots_);
+  hello->set_slots(told_slots_);
   hello->mutable_models()->Assign(identity_.models.begin(), identity_.models.end());
   hello->set_draining(identity_.draining);
   hello->set_key_fingerprint(identity_.key_fingerprint);
@@ -129,6 +132,9 @@ void Session::OnEnded(const absl::Status& status) {
 void Session::LoseConnection(absl::string_view why) {
   const bool was_connected = std::exchange(welcomed_, false);
   attempts_.LoseConnection(Loop::Now());
+  callbacks_.lost();
+  waiting_ = 0;
+  told_offers_.clear();
   calls_.StopDeltas();
   contexts_.clear();
   context_bytes_ = 0;
@@ -182,8 +188,14 @@ void Session::Handle(v1::CoordinatorMessage& message) {
       }
       break;
     case Kind::kClaim:
+      HandleClaim(message.claim());
+      break;
     case Kind::kSlotsConfirmed:
+      callbacks_.slots_confirmed(message.slots_confirmed().slots());
+      break;
     case Kind::kDemand:
+      waiting_ = message.demand().waiting();
+      break;
     case Kind::kHeartbeat:
     case Kind::KIND_NOT_SET:  // of a newer version
       break;
@@ -192,6 +204,7 @@ void Session::Handle(v1::CoordinatorMessage& message) {
 
 void Session::HandleWelcome(const v1::Welcome& welcome) {
   welcomed_ = true;
+  offers_changed_ = true;
   outage_logged_ = false;
   backoff_.Reset();
   sent_time_ = received_time_;
@@ -202,12 +215,15 @@ void Session::HandleWelcome(const v1::Welcome& welcome) {
   std::vector<AttemptRef> keep;
   keep.reserve(welcome.keep_size());
   for (const v1::AttemptRef& ref : welcome.keep()) keep.push_back(FromProto(ref));
-  const std::vector<AttemptTable::Key> closed = attempts_.Welcomed(keep);
+  std::vector<AttemptRef> undecided;
+  for (const v1::AttemptRef& ref : welcome.undecided()) undecided.push_back(FromProto(ref));
+  const std::vector<AttemptTable::Key> closed = attempts_.Welcomed(keep, undecided, Loop::Now());
   for (const AttemptTable::Key key : closed) calls_.Drop(key);
   LogInfo("connected to the coordinator", {{"coordinator", options_.address},
                                            {"coordinator_id", welcome.coordinator_id()},
                                            {"slots", attempts_.slots()},
                                            {"kept", keep.size()},
+                                           {"undecided", undecided.size()},
                                            {"closed", closed.size()}});
 }
 
@@ -243,15 +259,55 @@ void Session::HandleRunTask(const v1::RunTask& task) {
   calls_.Start(key, ref, *std::move(request), task.stream_deltas());
 }
 
+void Session::SetGrant(uint32_t told, uint32_t usable) {
+  attempts_.SetSlots(usable);
+  if (std::exchange(told_slots_, told) != told) status_due_ = true;
+}
+
+void Session::HandleClaim(const v1::ClaimAttempts& claim) {
+  for (const v1::AttemptRef& proto : claim.refs()) {
+    const AttemptRef ref = FromProto(proto);
+    told_offers_.erase(ref);
+    if (!attempts_.Claim(ref) && !callbacks_.bring_here(ref)) attempts_.RefuseClaim(ref);
+  }
+}
+
+bool Session::Move(Session& from, Session& to, const AttemptRef& ref) {
+  std::optional<AttemptTable::Moved> moved = from.attempts_.TakeOffered(ref);
+  if (!moved.has_value()) return false;
+  const AttemptTable::Key key = to.attempts_.Adopt(std::move(moved->held));
+  if (moved->key != 0) from.calls_.MoveTo(to.calls_, moved->key, key);
+  return true;
+}
+
+bool Session::NextOffer(v1::OfferAttempts* message) {
+  if (offers_.empty() && told_offers_.empty()) return false;
+  absl::flat_hash_set<AttemptRef> now;
+  for (const AttemptTable::Held& held : offers_) {
+    now.insert(held.ref);
+    if (told_offers_.contains(held.ref)) continue;
+    v1::HeldAttempt* offered = message->add_held();
+    ToProto(held.ref, offered->mutable_ref());
+    offered->set_input_hash(held.input_hash);
+  }
+  for (const AttemptRef& ref : told_offers_) {
+    if (!now.contains(ref)) ToProto(ref, message->add_withdrawn());
+  }
+  told_offers_ = std::move(now);
+  return message->held_size() > 0 || message->withdrawn_size() > 0;
+}
+
 bool Session::NextMessage(absl::Time now, v1::WorkerMessage* message) {
   if (std::exchange(status_due_, false)) {
     v1::WorkerStatus* status = message->mutable_status();
-    status->set_slots(attempts_.slots());
+    status->set_slots(told_slots_);
     status->mutable_models()->Assign(identity_.models.begin(), identity_.models.end());
     status->set_draining(identity_.draining);
     status->set_key_fingerprint(identity_.key_fingerprint);
     return true;
   }
+  if (std::exchange(offers_changed_, false) && NextOffer(message->mutable_offer())) return true;
+  message->Clear();
   // The last text of an attempt comes before its result.
   if (calls_.has_last_deltas()) return calls_.NextDelta(now, message->mutable_delta());
   if (attempts_.has_unreported()) {

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "common/loop/loop.h"
 #include "worker/rpc/attempt_table.h"
@@ -55,9 +57,18 @@ class Session {
     size_t context_bytes_max = 256 << 20;
   };
 
+  // What concerns the other sessions too. Called on the loop.
+  struct Callbacks {
+    std::function<uint32_t()> dial;  // the slots that Hello says
+    std::function<void()> lost;      // the connection
+    std::function<void(uint32_t slots)> slots_confirmed;
+    std::function<bool(const AttemptRef& ref)>
+        bring_here;  // by Move, an attempt that another has on offer
+  };
+
   Session(Loop& loop, std::shared_ptr<grpc::Channel> channel, Options options,
           const WorkerIdentity& identity, upstream::UpstreamClient& upstream,
-          WorkerMetrics& metrics);
+          WorkerMetrics& metrics, Callbacks callbacks);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -72,6 +83,18 @@ class Session {
   void HandBack();
   // Ends the connection for good: politely, or at once when `now`.
   void Close(bool at_once);
+
+  // How many attempts the coordinator is told that it may have, and how many it may still have.
+  void SetGrant(uint32_t told, uint32_t usable);
+  // Attempts that its coordinator may claim: tells it what has changed since it was told last.
+  void SetOffers(std::vector<AttemptTable::Held> offers) {
+    offers_ = std::move(offers);
+    offers_changed_ = true;
+  }
+  // Attempts that the coordinator would run besides.
+  uint32_t waiting() const { return waiting_; }
+  // An attempt that `from` has on offer goes on at `to`. False when it has none of that name.
+  static bool Move(Session& from, Session& to, const AttemptRef& ref);
 
   // Sends what can be sent and arms the timer; once after each turn of the loop.
   void Pump();
@@ -93,6 +116,9 @@ class Session {
   void HandleWelcome(const v1::Welcome& welcome);
   void HandleContext(const v1::PutContext& context);
   void HandleRunTask(const v1::RunTask& task);
+  void HandleClaim(const v1::ClaimAttempts& claim);
+  // False when the coordinator knows them all.
+  bool NextOffer(v1::OfferAttempts* message);
 
   bool NextMessage(absl::Time now, v1::WorkerMessage* message);
   v1::WorkerMessage MakeHello();
@@ -109,6 +135,8 @@ class Session {
   const WorkerIdentity& identity_;
   const upstream::MessageStyle message_style_;
 
+  const Callbacks callbacks_;
+
   AttemptTable attempts_;
   CallRunner calls_;
   Backoff backoff_;
@@ -121,6 +149,11 @@ class Session {
   bool writes_closed_ = false;
   bool status_due_ = false;
   bool heartbeat_due_ = false;
+  uint32_t told_slots_ = 0;
+  uint32_t waiting_ = 0;
+  std::vector<AttemptTable::Held> offers_;  // as they are
+  bool offers_changed_ = false;
+  absl::flat_hash_set<AttemptRef> told_offers_;  // as the coordinator knows them
   absl::Duration silence_limit_;
   absl::Time opened_time_;
   absl::Time received_time_;

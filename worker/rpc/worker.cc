@@ -47,12 +47,6 @@ upstream::UpstreamOptions MakeUpstreamOptions(const WorkerOptions& options) {
   return made;
 }
 
-// A session's share of the worker's slots: even, the remainder to the first ones.
-uint32_t ShareOfSlots(int64_t slots, size_t sessions, size_t index) {
-  const size_t total = static_cast<size_t>(slots);
-  return static_cast<uint32_t>(total / sessions + (index < total % sessions ? 1 : 0));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerOptions& options,
@@ -64,7 +58,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerOptions& opti
 }
 
 Worker::Worker(const WorkerOptions& options, prometheus::Registry& registry)
-    : options_(options), loop_("worker"), metrics_(registry) {}
+    : options_(options),
+      loop_("worker"),
+      metrics_(registry),
+      grants_(static_cast<uint32_t>(options.slots), options.coordinators.size()) {}
 
 absl::Status Worker::Open() {
   identity_.worker_id = RandomId();
@@ -81,7 +78,6 @@ absl::Status Worker::Open() {
   for (size_t i = 0; i < options_.coordinators.size(); ++i) {
     Session::Options session;
     session.address = options_.coordinators[i];
-    session.limits.slots = ShareOfSlots(options_.slots, options_.coordinators.size(), i);
     session.limits.orphan_limit = options_.orphan_limit;
     session.call_timeout = options_.call_timeout;
     session.first_byte_timeout = options_.first_byte_timeout;
@@ -89,7 +85,7 @@ absl::Status Worker::Open() {
     auto channel =
         grpc::CreateCustomChannel(absl::StrCat("dns:///", session.address), credentials, arguments);
     sessions_.push_back(std::make_unique<Session>(loop_, std::move(channel), std::move(session),
-                                                  identity_, *upstream_, metrics_));
+                                                  identity_, *upstream_, metrics_, CallbacksOf(i)));
   }
   return absl::OkStatus();
 }
@@ -144,7 +140,62 @@ absl::Status Worker::Ready() const {
   return absl::OkStatus();
 }
 
+Session::Callbacks Worker::CallbacksOf(size_t index) {
+  return {.dial = [this, index] { return grants_.Dial(index, SlotStates()); },
+          .lost = [this, index] { grants_.Lose(index); },
+          .slots_confirmed = [this, index](uint32_t slots) { grants_.Confirm(index, slots); },
+          .bring_here = [this, index](const AttemptRef& ref) { return BringTo(index, ref); }};
+}
+
+bool Worker::BringTo(size_t index, const AttemptRef& ref) {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (i != index && Session::Move(*sessions_[i], *sessions_[index], ref)) return true;
+  }
+  return false;
+}
+
+std::vector<SlotGrants::State> Worker::SlotStates() const {
+  std::vector<SlotGrants::State> states;
+  for (const auto& session : sessions_) {
+    states.push_back({.welcomed = session->connected(),
+                      .running = static_cast<uint32_t>(session->attempts().running()),
+                      .waiting = session->waiting()});
+  }
+  return states;
+}
+
+void Worker::MoveSlots(absl::Time now) {
+  if (sessions_.size() == 1) return;  // it has them all
+  grants_.Rebalance(SlotStates(), now);
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (sessions_[i]->connected()) sessions_[i]->SetGrant(grants_.told(i), grants_.usable(i));
+  }
+  const absl::Time next = grants_.deadline();
+  if (next == absl::InfiniteFuture() || (grants_timer_ > now && next >= grants_timer_)) return;
+  grants_timer_ = next;
+  loop_.CallAt(next, [] {});  // what follows each turn of the loop does the work
+}
+
+// Tells each coordinator what it may claim: what the others have left behind, and what it has left undecided.
+void Worker::ShareOffers() {
+  uint64_t version = 0;
+  for (const auto& session : sessions_) version += session->attempts().offer_version();
+  if (std::exchange(offers_shared_, version) == version) return;
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    std::vector<AttemptTable::Held> offers;
+    for (size_t j = 0; j < sessions_.size(); ++j) {
+      if (j == i && !sessions_[i]->connected()) continue;
+      for (AttemptTable::Held& held : sessions_[j]->attempts().OnOffer()) {
+        offers.push_back(std::move(held));
+      }
+    }
+    sessions_[i]->SetOffers(std::move(offers));
+  }
+}
+
 void Worker::OnRound() {
+  MoveSlots(Loop::Now());
+  ShareOffers();
   for (const auto& session : sessions_) session->Pump();
   if (phase_ != Phase::kRunning) AdvanceDrain(Loop::Now());
   UpdateGauges();

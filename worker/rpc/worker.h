@@ -10,6 +10,7 @@
 #include "common/loop/loop.h"
 #include "common/loop/mutex.h"
 #include "worker/rpc/session.h"
+#include "worker/rpc/slot_grants.h"
 #include "worker/rpc/worker_metrics.h"
 #include "worker/rpc/worker_options.h"
 #include "worker/upstream/upstream_client.h"
@@ -54,6 +55,12 @@ class Worker {
 
   // On the loop.
   void OnRound();
+  Session::Callbacks CallbacksOf(size_t index);
+  // A session's coordinator claims what another session has on offer.
+  bool BringTo(size_t index, const AttemptRef& ref);
+  std::vector<SlotGrants::State> SlotStates() const;
+  void MoveSlots(absl::Time now);
+  void ShareOffers();
   void AdvanceDrain(absl::Time now);
   void EnterPhase(Phase phase, absl::Duration limit);
   bool IsSettled() const;
@@ -71,6 +78,9 @@ class Worker {
   WorkerIdentity identity_;
   std::unique_ptr<upstream::UpstreamClient> upstream_;
   std::vector<std::unique_ptr<Session>> sessions_;
+  SlotGrants grants_;
+  absl::Time grants_timer_ = absl::InfinitePast();
+  uint64_t offers_shared_ = 0;  // the sum of the sessions' offer versions then
   Phase phase_ = Phase::kRunning;
   absl::Time phase_deadline_ = absl::InfiniteFuture();
   absl::Duration models_retry_ = absl::ZeroDuration();  // the last wait after a failure

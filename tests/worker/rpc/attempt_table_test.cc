@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
 #include <set>
 
@@ -33,7 +34,7 @@ class AttemptTableTest : public testing::Test {
  protected:
   AttemptTableTest() : table_({.slots = 2, .held_results_max = 3, .held_bytes_max = 1 << 20}) {
     table_.BeginConnection();
-    table_.Welcomed({});
+    table_.Welcomed({}, {}, kStart);
   }
   ~AttemptTableTest() override { table_.CheckInvariants(); }
 
@@ -148,7 +149,7 @@ TEST_F(AttemptTableTest, AReconnectNamesWhatRunsAndWhatIsNotDurable) {
   EXPECT_EQ(held[0].input_hash, "hash");
   EXPECT_EQ(held[1].ref, Ref(2));
   ASSERT_NE(held[1].finished, nullptr);
-  EXPECT_THAT(table_.Welcomed({Ref(1), Ref(2)}), IsEmpty());
+  EXPECT_THAT(table_.Welcomed({Ref(1), Ref(2)}, {}, kStart), IsEmpty());
   EXPECT_THAT(Report(), IsEmpty()) << "Hello carried the result";
   table_.Finish(running, Reply("late"));
   EXPECT_THAT(Report(), ElementsAre(1));
@@ -159,7 +160,7 @@ TEST_F(AttemptTableTest, WhatWelcomeDoesNotKeepIsClosedAndForgotten) {
   RunAndFinish(2);
   table_.LoseConnection(kStart);
   table_.BeginConnection();
-  EXPECT_THAT(table_.Welcomed({}), ElementsAre(running));
+  EXPECT_THAT(table_.Welcomed({}, {}, kStart), ElementsAre(running));
   EXPECT_EQ(table_.running(), 0u);
   EXPECT_EQ(table_.held_results(), 0u);
   EXPECT_FALSE(table_.Finish(running, Reply("too late")));
@@ -172,7 +173,7 @@ TEST_F(AttemptTableTest, AResultBetweenHelloAndWelcomeIsReportedWhenKept) {
   table_.LoseConnection(kStart);
   table_.BeginConnection();
   table_.Finish(key, Reply("between"));
-  EXPECT_THAT(table_.Welcomed({Ref(1)}), IsEmpty());
+  EXPECT_THAT(table_.Welcomed({Ref(1)}, {}, kStart), IsEmpty());
   EXPECT_THAT(Report(), ElementsAre(1));
 }
 
@@ -181,7 +182,7 @@ TEST_F(AttemptTableTest, AResultBetweenHelloAndWelcomeIsForgottenWhenNotKept) {
   table_.LoseConnection(kStart);
   table_.BeginConnection();
   table_.Finish(key, Reply("between"));
-  EXPECT_THAT(table_.Welcomed({}), IsEmpty()) << "no call is left to close";
+  EXPECT_THAT(table_.Welcomed({}, {}, kStart), IsEmpty()) << "no call is left to close";
   EXPECT_THAT(Report(), IsEmpty());
   EXPECT_EQ(table_.held_results(), 0u);
 }
@@ -253,6 +254,86 @@ TEST_F(AttemptTableTest, HandingBackEndsWhatRunsAsLostAndRetryable) {
   EXPECT_EQ(table_.held_results(), 0u);
 }
 
+// Situation: the coordinator is back and does not own these jobs. Until somebody claims them they go on, unreported.
+TEST_F(AttemptTableTest, WhatIsUndecidedGoesOnAndIsReportedOnceItIsClaimed) {
+  const Key running = Run(1);
+  RunAndFinish(2);
+  table_.LoseConnection(kStart);
+  table_.BeginConnection();
+  EXPECT_THAT(table_.Welcomed({}, {Ref(1), Ref(2)}, kStart), IsEmpty());
+  EXPECT_THAT(table_.OnOffer(), SizeIs(2));
+  EXPECT_THAT(Report(), IsEmpty());
+  EXPECT_TRUE(table_.Finish(running, Reply("answer")));
+  EXPECT_THAT(Report(), IsEmpty());
+  EXPECT_TRUE(table_.Claim(Ref(2)));
+  EXPECT_TRUE(table_.Claim(Ref(2))) << "once more changes nothing";
+  EXPECT_THAT(Report(), ElementsAre(2u));
+  EXPECT_TRUE(table_.Claim(Ref(1)));
+  EXPECT_THAT(Report(), ElementsAre(1u));
+  EXPECT_THAT(table_.OnOffer(), IsEmpty());
+  EXPECT_FALSE(table_.Claim(Ref(3)));
+}
+
+TEST_F(AttemptTableTest, WhatNobodyClaimsIsGoneAtTheOrphanLimitResultsToo) {
+  const Key running = Run(1);
+  RunAndFinish(2);
+  table_.LoseConnection(kStart);
+  table_.BeginConnection();
+  table_.Welcomed({}, {Ref(1), Ref(2)}, kStart + absl::Seconds(10));
+  EXPECT_EQ(table_.orphan_deadline(), kStart + absl::Seconds(60)) << "from when it was lost";
+  EXPECT_THAT(table_.ExpireOrphans(kStart + absl::Seconds(60)), ElementsAre(running));
+  EXPECT_THAT(table_.OnOffer(), IsEmpty());
+  EXPECT_EQ(table_.held_results(), 0u);
+}
+
+TEST_F(AttemptTableTest, ATryToConnectThatFailsDoesNotPutTheOrphanLimitOff) {
+  Run(1);
+  table_.LoseConnection(kStart);
+  table_.BeginConnection();
+  table_.LoseConnection(kStart + absl::Seconds(30));
+  EXPECT_EQ(table_.orphan_deadline(), kStart + absl::Seconds(60));
+}
+
+TEST_F(AttemptTableTest, WhatALostCoordinatorLeftGoesOnForAnother) {
+  AttemptTable other({.slots = 1});
+  other.BeginConnection();
+  other.Welcomed({}, {}, kStart);
+  const Key running = Run(1);
+  RunAndFinish(2);
+  EXPECT_THAT(table_.OnOffer(), IsEmpty()) << "it is connected";
+  EXPECT_FALSE(table_.TakeOffered(Ref(1)).has_value());
+  const uint64_t before = table_.offer_version();
+  table_.LoseConnection(kStart);
+  EXPECT_NE(table_.offer_version(), before);
+  EXPECT_THAT(table_.OnOffer(), SizeIs(2));
+
+  std::optional<AttemptTable::Moved> moved = table_.TakeOffered(Ref(1));
+  ASSERT_TRUE(moved.has_value());
+  EXPECT_EQ(moved->key, running);
+  const Key there = other.Adopt(std::move(moved->held));
+  moved = table_.TakeOffered(Ref(2));
+  ASSERT_TRUE(moved.has_value());
+  EXPECT_EQ(moved->key, 0u) << "nothing runs";
+  other.Adopt(std::move(moved->held));
+  EXPECT_FALSE(table_.TakeOffered(Ref(1)).has_value());
+  EXPECT_THAT(table_.BeginConnection(), IsEmpty());
+
+  std::vector<FinishedPtr> reported = other.TakeUnreported(1 << 20);
+  ASSERT_THAT(reported, SizeIs(1));
+  EXPECT_EQ(reported[0]->ref, Ref(2));
+  EXPECT_TRUE(other.Finish(there, Reply("answer")));
+  EXPECT_THAT(other.TakeUnreported(1 << 20), SizeIs(1));
+  other.CheckInvariants();
+}
+
+TEST_F(AttemptTableTest, AClaimOfWhatIsNotThereIsAnsweredAsLost) {
+  table_.RefuseClaim(Ref(5));
+  const std::vector<FinishedPtr> reported = table_.TakeUnreported(1 << 20);
+  ASSERT_THAT(reported, SizeIs(1));
+  EXPECT_EQ(reported[0]->result.error().error.code, ErrorCode::kWorkerLost);
+  EXPECT_EQ(table_.held_results(), 0u);
+}
+
 // Every order of events: invariants hold, and no attempt is reported twice on one connection.
 TEST(AttemptTableRandomTest, InvariantsHoldUnderEveryOrderOfEvents) {
   for (uint32_t seed = 1; seed <= 200; ++seed) {
@@ -266,7 +347,7 @@ TEST(AttemptTableRandomTest, InvariantsHoldUnderEveryOrderOfEvents) {
       now += absl::Seconds(random() % 20);
       const AttemptRef ref = Ref(random() % 12);
       Key key = 0;
-      switch (random() % 8) {
+      switch (random() % 10) {
         case 0:
         case 1:
           if (!welcomed) break;
@@ -295,13 +376,32 @@ TEST(AttemptTableRandomTest, InvariantsHoldUnderEveryOrderOfEvents) {
         case 7: {
           if (welcomed) break;
           std::vector<AttemptRef> keep;
+          std::vector<AttemptRef> undecided;
           reported.clear();
           for (const AttemptTable::Held& held : table.BeginConnection()) {
-            if (random() % 2 == 0) keep.push_back(held.ref);
-            if (held.finished != nullptr) reported.insert(held.ref);
+            if (random() % 2 == 0) {
+              keep.push_back(held.ref);
+            } else if (random() % 2 == 0) {
+              undecided.push_back(held.ref);
+            }
           }
-          table.Welcomed(keep);
+          // What Hello carried counts as reported, but for what is decided later.
+          for (const AttemptRef& kept : keep) reported.erase(kept);
+          table.Welcomed(keep, undecided, now);
           welcomed = true;
+          break;
+        }
+        case 8:
+          if (!welcomed || !table.Claim(ref)) break;
+          break;
+        case 9: {
+          // It leaves, and comes back from elsewhere.
+          std::optional<AttemptTable::Moved> moved = table.TakeOffered(ref);
+          if (!moved.has_value() || !welcomed) break;
+          reported.erase(ref);
+          const bool runs = moved->held.finished == nullptr;
+          key = table.Adopt(std::move(moved->held));
+          if (runs) keys.push_back(key);
           break;
         }
       }

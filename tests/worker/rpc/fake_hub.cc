@@ -54,6 +54,33 @@ void HubSession::Durable(const v1::AttemptRef& ref) {
   Send(message);
 }
 
+void HubSession::Undecided(const std::vector<v1::AttemptRef>& refs) {
+  v1::CoordinatorMessage message;
+  v1::Welcome* welcome = message.mutable_welcome();
+  welcome->set_coordinator_id("fake");
+  welcome->set_silence_limit_us(absl::ToInt64Microseconds(absl::Seconds(30)));
+  for (const v1::AttemptRef& ref : refs) *welcome->add_undecided() = ref;
+  Send(message);
+}
+
+void HubSession::Claim(const v1::AttemptRef& ref) {
+  v1::CoordinatorMessage message;
+  *message.mutable_claim()->add_refs() = ref;
+  Send(message);
+}
+
+void HubSession::ConfirmSlots(uint32_t slots) {
+  v1::CoordinatorMessage message;
+  message.mutable_slots_confirmed()->set_slots(slots);
+  Send(message);
+}
+
+void HubSession::Demand(uint32_t waiting) {
+  v1::CoordinatorMessage message;
+  message.mutable_demand()->set_waiting(waiting);
+  Send(message);
+}
+
 v1::WorkerMessage HubSession::Next() {
   const absl::Time deadline = absl::Now() + kWaitLimit;
   MutexLock lock(mutex_);
@@ -88,6 +115,25 @@ v1::WorkerStatus HubSession::NextStatus() {
     const v1::WorkerMessage message = Next();
     if (message.has_status() || message.kind_case() == v1::WorkerMessage::KIND_NOT_SET) {
       return message.status();
+    }
+  }
+}
+
+v1::OfferAttempts HubSession::NextOffer() {
+  while (true) {
+    const v1::WorkerMessage message = Next();
+    if (message.has_offer() || message.kind_case() == v1::WorkerMessage::KIND_NOT_SET) {
+      return message.offer();
+    }
+  }
+}
+
+void HubSession::WaitForSlots(uint32_t slots) {
+  while (true) {
+    const v1::WorkerMessage message = Next();
+    if (message.status().slots() == slots ||
+        message.kind_case() == v1::WorkerMessage::KIND_NOT_SET) {
+      return;
     }
   }
 }

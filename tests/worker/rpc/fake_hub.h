@@ -30,6 +30,10 @@ class HubSession {
   void Run(const v1::RunTask& task);
   void Cancel(const v1::AttemptRef& ref);
   void Durable(const v1::AttemptRef& ref);
+  void Undecided(const std::vector<v1::AttemptRef>& refs);  // a Welcome that keeps nothing
+  void Claim(const v1::AttemptRef& ref);
+  void ConfirmSlots(uint32_t slots);
+  void Demand(uint32_t waiting);
 
   // The next message of any kind but heartbeats.
   v1::WorkerMessage Next();
@@ -37,6 +41,9 @@ class HubSession {
   v1::AttemptFinished NextFinished();
   // The next status; everything before it is dropped.
   v1::WorkerStatus NextStatus();
+  // The next offer, and status that says so many slots; everything before it is dropped.
+  v1::OfferAttempts NextOffer();
+  void WaitForSlots(uint32_t slots);
   // The worker ended the stream, or it broke.
   bool WaitUntilEnded();
 

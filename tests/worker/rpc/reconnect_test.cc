@@ -198,14 +198,5 @@ TEST_F(ReconnectTest, AnAbsentCoordinatorIsTriedQuietly) {
   EXPECT_EQ(log.find("cannot reach the coordinator", first + 1), std::string::npos) << log;
 }
 
-TEST_F(ReconnectTest, EveryCoordinatorGetsItsShareOfTheSlots) {
-  FakeHub second;
-  WorkerOptions options = RigOptions({hub_->address(), second.address()}, provider_);
-  options.slots = 5;
-  StartWorker(options);
-  EXPECT_EQ(hub_->NextSession()->hello().slots(), 3u);
-  EXPECT_EQ(second.NextSession()->hello().slots(), 2u);
-}
-
 }  // namespace
 }  // namespace moa::worker
