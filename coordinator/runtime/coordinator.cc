@@ -241,6 +241,7 @@ void Coordinator::AfterRound() {
     HearScheduler();
     for (const Assignment& assignment : scheduler_.Assign(Loop::Now())) Dispatch(assignment);
   }
+  if (share_wanted_ && scheduler_.TakeShareWanted()) share_wanted_();
   ReportDemand();
   for (auto& [id, entry] : workers_) entry.link->Flush();
   PublishPaced();

@@ -24,6 +24,7 @@
 #include "coordinator/runtime/runtime_options.h"
 #include "coordinator/runtime/watch_sink.h"
 #include "coordinator/runtime/worker_link.h"
+#include "coordinator/scheduler/quota_shares.h"
 #include "coordinator/scheduler/scheduler.h"
 #include "coordinator/store/job_store.h"
 #include "coordinator/store/replica_store.h"
@@ -69,6 +70,13 @@ class Coordinator {
   // Gives up to `limit` jobs of which nothing runs and everything is stored: they are forgotten here, and the
   // caller releases them. Only those that have not begun, unless this coordinator drains. `done` runs on the loop.
   void GiveUp(size_t limit, absl::AnyInvocable<void(std::vector<JobId>)> done);
+  // What this coordinator needs of the quotas that it shares with others, and what it may use of them. Both return once
+  // the loop has done it.
+  std::vector<QuotaNeed> QuotaNeeds();
+  void UseShares(const QuotaShareAnswer::Shares& shares,
+                 const std::vector<std::pair<QuotaKey, QuotaLimits>>& learned);
+  // Called on the loop when a call waits for a quota of which nothing may be used. Set before serving.
+  void SetShareWanted(absl::AnyInvocable<void()> wanted);
   uint64_t live_jobs() const { return live_jobs_.load(); }
 
   // Who has the job: `done` gets "" when it is this coordinator, or when the job has ended, else the address of the
@@ -278,6 +286,7 @@ class Coordinator {
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
   absl::btree_set<WorkerId> deaf_ ABSL_GUARDED_BY(loop_);  // until a call of theirs has succeeded
   absl::flat_hash_map<JobId, std::vector<Offer>> offers_ ABSL_GUARDED_BY(loop_);
+  absl::AnyInvocable<void()> share_wanted_ ABSL_GUARDED_BY(loop_);
   absl::Time lease_until_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();
   absl::Time demand_told_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::flat_hash_map<WatchId, WatchEntry> watches_ ABSL_GUARDED_BY(loop_);

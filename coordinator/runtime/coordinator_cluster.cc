@@ -49,6 +49,36 @@ void Coordinator::CheckLease() {
   }
 }
 
+std::vector<QuotaNeed> Coordinator::QuotaNeeds() {
+  std::promise<std::vector<QuotaNeed>> needs;
+  loop_.Post([&] {
+    loop_.AssertHeld();
+    needs.set_value(scheduler_.QuotaNeeds(Loop::Now()));
+  });
+  return needs.get_future().get();
+}
+
+void Coordinator::UseShares(const QuotaShareAnswer::Shares& shares,
+                            const std::vector<std::pair<QuotaKey, QuotaLimits>>& learned) {
+  if (shares.empty() && learned.empty()) return;
+  std::promise<void> used;
+  loop_.Post([&] {
+    loop_.AssertHeld();
+    const absl::Time now = Loop::Now();
+    for (const auto& [of, limits] : learned) scheduler_.LearnLimits(of, limits, now);
+    for (const auto& [of, share] : shares) scheduler_.SetShare(of, share, now);
+    used.set_value();
+  });
+  used.get_future().get();
+}
+
+void Coordinator::SetShareWanted(absl::AnyInvocable<void()> wanted) {
+  loop_.Post([this, wanted = std::move(wanted)]() mutable {
+    loop_.AssertHeld();
+    share_wanted_ = std::move(wanted);
+  });
+}
+
 void Coordinator::SetAddresses(Addresses addresses) {
   MutexLock lock(addresses_mutex_);
   addresses_ = std::move(addresses);

@@ -14,6 +14,9 @@ namespace {
 // While leaving, how often it is looked whether further jobs have fallen idle.
 constexpr absl::Duration kLeavingInterval = absl::Milliseconds(100);
 constexpr size_t kReleasedAtOnce = 500;
+// With others about, how often shares of quotas are settled, whatever the lease; and how soon again where somebody waits.
+constexpr absl::Duration kSettleInterval = absl::Milliseconds(500);
+constexpr absl::Duration kHurryInterval = absl::Milliseconds(20);
 
 std::string PlaceOf(const Member& member) {
   return member.address.empty() ? "" : member.host + " " + member.address;
@@ -28,9 +31,13 @@ Membership::Membership(Coordinator& coordinator, ReplicaStore& replicas, Options
       options_(std::move(options)),
       deposed_(std::move(deposed)),
       loop_("moa-members"),
+      quotas_(coordinator, replicas, options_.epoch),
       watch_(options_.lease, options_.lease / 2) {}
 
-Membership::~Membership() { loop_.Stop(); }
+Membership::~Membership() {
+  coordinator_.SetShareWanted(nullptr);
+  loop_.Stop();
+}
 
 absl::Status Membership::Start() {
   std::promise<absl::Status> renewed;
@@ -38,6 +45,12 @@ absl::Status Membership::Start() {
     loop_.AssertHeld();
     absl::Status status = Renew();
     if (status.ok()) TickAt(Loop::Now());
+    coordinator_.SetShareWanted([this] {
+      loop_.Post([this] {
+        loop_.AssertHeld();
+        HurryUp();
+      });
+    });
     renewed.set_value(std::move(status));
   });
   return renewed.get_future().get();
@@ -62,14 +75,29 @@ absl::Status Membership::Leave() {
 }
 
 void Membership::TickAt(absl::Time when) {
-  loop_.CallAt(when, [this] {
+  if (timer_ != 0) loop_.CancelTimer(timer_);
+  next_tick_ = when;
+  timer_ = loop_.CallAt(when, [this] {
     loop_.AssertHeld();
+    timer_ = 0;
     if (!over_) Tick();
   });
 }
 
+void Membership::HurryUp() {
+  const absl::Time soon = std::max(Loop::Now(), last_tick_ + kHurryInterval);
+  if (!over_ && soon < next_tick_) TickAt(soon);
+}
+
+absl::Duration Membership::pause() const {
+  if (settle_again_) return kHurryInterval;
+  if (leaving_) return std::min(kLeavingInterval, interval());
+  return has_company_ ? std::min(kSettleInterval, interval()) : interval();
+}
+
 void Membership::Tick() {
-  const absl::Time began = Loop::Now();
+  const absl::Time began = last_tick_ = Loop::Now();
+  settle_again_ = false;
   absl::Status status = Renew();
   bool more = false;
   if (status.ok() && !leaving_) status = ClaimJobs(&more);
@@ -80,7 +108,7 @@ void Membership::Tick() {
     LogWarning("cannot renew the lease; I keep trying", {{"reason", status.message()}});
   }
   if (status.ok() && std::exchange(was_away_, false)) LogInfo("the store is back");
-  TickAt(began + (leaving_ ? std::min(kLeavingInterval, interval()) : interval()));
+  TickAt(began + pause());
 }
 
 absl::Status Membership::Renew() {
@@ -109,17 +137,23 @@ absl::Status Membership::Renew() {
     if (!member.address.empty()) addresses[member.epoch] = member.address;
   }
   coordinator_.SetAddresses(std::move(addresses));
-  Bury(*view, watch_.Observe(living, options_.epoch, Loop::Now()));
+  has_company_ = !loads.empty();
+  if (!Bury(*view, watch_.Observe(living, options_.epoch, Loop::Now()))) {
+    const absl::Status settled = quotas_.Settle(*view, &settle_again_);
+    if (absl::IsAborted(settled)) settle_again_ = true;
+    if (!settled.ok() && !absl::IsAborted(settled)) return settled;
+  }
   ReleaseGiven();
   if (!leaving_) GiveAway(JobsToRelease(coordinator_.live_jobs(), loads));
   return absl::OkStatus();
 }
 
-void Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead) {
-  if (dead.empty()) return;
+bool Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead) {
+  if (dead.empty()) return false;
   const absl::Status status = replicas_.Apply(view.version, {.dead = dead});
   // Refused because something else has changed: there will be another look.
-  if (absl::IsAborted(status)) return;
+  settle_again_ = true;
+  if (absl::IsAborted(status)) return true;
   for (const uint64_t epoch : dead) {
     LogWarning(
         "declared a coordinator dead: it has not renewed its lease, or this one has taken "
@@ -127,6 +161,7 @@ void Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead
         {{"epoch", epoch}, {"done", status.ok()}});
   }
   if (status.ok()) dead_members_ += dead.size();
+  return true;
 }
 
 absl::Status Membership::ClaimJobs(bool* more) {

@@ -11,6 +11,7 @@
 #include "common/loop/loop.h"
 #include "coordinator/replicas/member_watch.h"
 #include "coordinator/runtime/coordinator.h"
+#include "coordinator/runtime/quota_sharing.h"
 #include "coordinator/store/replica_store.h"
 
 namespace moa {
@@ -48,10 +49,13 @@ class Membership {
   absl::Status Leave();
 
  private:
+  // The next tick, or sooner: a call waits for a share of its quota.
+  void HurryUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   absl::Status Renew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void TickAt(absl::Time when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
-  void Bury(const ClusterView& view, const std::vector<uint64_t>& dead)
+  // Whether there was one: then the view is of the past.
+  bool Bury(const ClusterView& view, const std::vector<uint64_t>& dead)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   // `more`: there are further ones.
   absl::Status ClaimJobs(bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
@@ -59,6 +63,7 @@ class Membership {
   void ReleaseGiven() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Depose(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   absl::Duration interval() const { return options_.lease / 5; }
+  absl::Duration pause() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
 
   Coordinator& coordinator_;
   ReplicaStore& replicas_;
@@ -66,6 +71,12 @@ class Membership {
   const std::function<void(const absl::Status&)> deposed_;
 
   Loop loop_;
+  QuotaSharing quotas_ ABSL_GUARDED_BY(loop_);
+  Loop::TimerId timer_ ABSL_GUARDED_BY(loop_) = 0;
+  absl::Time next_tick_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
+  absl::Time last_tick_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
+  bool settle_again_ ABSL_GUARDED_BY(loop_) = false;  // others wait for what was given up, or the view was old
+  bool has_company_ ABSL_GUARDED_BY(loop_) = false;
   MemberWatch watch_ ABSL_GUARDED_BY(loop_);
   std::vector<JobId> given_ ABSL_GUARDED_BY(loop_);  // to be released
   uint64_t dead_members_ ABSL_GUARDED_BY(loop_) = 0;
