@@ -36,8 +36,8 @@ Coordinator::Coordinator(Loop& loop, JobStore& store, RuntimeObserver& observer,
       options_(options),
       prices_(std::move(models)),
       reader_("moa-reader"),
-      models_(std::make_shared<const ModelTable>(prices_)),
       replicas_(store.replicas()),
+      models_(prices_),
       scheduler_(options.scheduling) {
   loop_.SetBatchHook([this] {
     loop_.AssertHeld();
@@ -183,23 +183,6 @@ void Coordinator::ListWorkers(absl::AnyInvocable<void(std::vector<WorkerInfo>)> 
     }
     done(std::move(workers));
   });
-}
-
-std::shared_ptr<const ModelTable> Coordinator::models() const {
-  MutexLock lock(models_mutex_);
-  return models_;
-}
-
-void Coordinator::Announce(const std::vector<std::string>& ids) {
-  MutexLock lock(models_mutex_);
-  const ModelTable& known = *models_;
-  if (std::all_of(ids.begin(), ids.end(),
-                  [&](const std::string& id) { return known.Find(id) != nullptr; })) {
-    return;
-  }
-  auto table = std::make_shared<ModelTable>(known);
-  for (const std::string& id : ids) table->Announce(id);
-  models_ = std::move(table);
 }
 
 absl::Status Coordinator::Ready() const {

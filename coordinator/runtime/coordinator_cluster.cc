@@ -14,8 +14,6 @@ namespace {
 
 // Jobs that are taken up in one turn of the loop: so long others wait.
 constexpr size_t kTakenAtOnce = 20;
-// Offers that are remembered; of further ones nothing is known, and their calls are made again.
-constexpr size_t kOffersMax = 100'000;
 // How often workers are told what waits for them.
 constexpr absl::Duration kDemandInterval = absl::Milliseconds(100);
 
@@ -58,7 +56,7 @@ std::vector<QuotaNeed> Coordinator::QuotaNeeds() {
   return needs.get_future().get();
 }
 
-void Coordinator::UseShares(const QuotaShareAnswer::Shares& shares,
+void Coordinator::UseShares(const QuotaShareAnswer::Shares& shares, bool alone,
                             const std::vector<std::pair<QuotaKey, QuotaLimits>>& learned) {
   if (shares.empty() && learned.empty()) return;
   std::promise<void> used;
@@ -66,7 +64,7 @@ void Coordinator::UseShares(const QuotaShareAnswer::Shares& shares,
     loop_.AssertHeld();
     const absl::Time now = Loop::Now();
     for (const auto& [of, limits] : learned) scheduler_.LearnLimits(of, limits, now);
-    for (const auto& [of, share] : shares) scheduler_.SetShare(of, share, now);
+    for (const auto& [of, share] : shares) scheduler_.SetShare(of, share, alone, now);
     used.set_value();
   });
   used.get_future().get();
@@ -77,11 +75,6 @@ void Coordinator::SetShareWanted(absl::AnyInvocable<void()> wanted) {
     loop_.AssertHeld();
     share_wanted_ = std::move(wanted);
   });
-}
-
-void Coordinator::SetAddresses(Addresses addresses) {
-  MutexLock lock(addresses_mutex_);
-  addresses_ = std::move(addresses);
 }
 
 void Coordinator::Locate(const JobId& id,
@@ -97,12 +90,7 @@ void Coordinator::Locate(const JobId& id,
       const absl::StatusOr<JobRow> row = replicas_->Find(id);
       if (!row.ok()) return done(row.status());
       if (IsTerminal(row->state)) return done(std::string());
-      std::string address;
-      {
-        MutexLock lock(addresses_mutex_);
-        const auto it = addresses_.find(row->owner);
-        if (it != addresses_.end()) address = it->second;
-      }
+      std::string address = addresses_.Of(row->owner);
       if (!address.empty()) return done(std::move(address));
       done(absl::UnavailableError(
           "no coordinator has this job at the moment, one will soon: try again"));
@@ -168,18 +156,11 @@ void Coordinator::WorkerOffers(const WorkerId& id, const WorkerLink* link,
                                std::vector<HeldAttempt> held,
                                const std::vector<AttemptRef>& withdrawn) {
   if (LinkOf(id) != link) return;
-  for (const AttemptRef& ref : withdrawn) {
-    const auto it = offers_.find(ref.job);
-    if (it == offers_.end()) continue;
-    std::erase_if(it->second,
-                  [&](const Offer& offer) { return offer.worker == id && offer.held.ref == ref; });
-    if (it->second.empty()) offers_.erase(it);
-  }
+  for (const AttemptRef& ref : withdrawn) offers_.Withdraw(id, ref);
   absl::btree_set<JobId> jobs;
   for (HeldAttempt& attempt : held) {
     jobs.insert(attempt.ref.job);
-    if (offers_.size() >= kOffersMax && !offers_.contains(attempt.ref.job)) continue;
-    offers_[attempt.ref.job].push_back({.worker = id, .held = std::move(attempt)});
+    offers_.Add(id, std::move(attempt));
   }
   std::vector<JobId> unknown;
   for (const JobId& job_id : jobs) {
@@ -205,13 +186,7 @@ void Coordinator::WorkerOffers(const WorkerId& id, const WorkerLink* link,
 }
 
 void Coordinator::SettleOffers(LiveJob& job) {
-  const auto it = offers_.find(job.machine.id());
-  if (it == offers_.end()) return;
-  std::vector<Offer> offers = std::move(it->second);
-  offers_.erase(it);
-  std::sort(offers.begin(), offers.end(),
-            [](const Offer& a, const Offer& b) { return a.held.ref < b.held.ref; });
-  for (const Offer& offer : offers) {
+  for (const OfferBook::Offer& offer : offers_.Take(job.machine.id())) {
     WorkerLink* link = LinkOf(offer.worker);
     if (link == nullptr) continue;
     const AttemptRef& ref = offer.held.ref;
@@ -228,22 +203,12 @@ void Coordinator::SettleOffers(LiveJob& job) {
 }
 
 void Coordinator::RefuseOffers(const JobId& id) {
-  const auto it = offers_.find(id);
-  if (it == offers_.end() || FindJob(id) != nullptr) return;
-  for (const Offer& offer : it->second) {
+  if (FindJob(id) != nullptr) return;
+  for (const OfferBook::Offer& offer : offers_.Take(id)) {
     WorkerLink* link = LinkOf(offer.worker);
     if (link == nullptr) continue;
     link->Claim({offer.held.ref});
     link->Cancel(offer.held.ref);
-  }
-  offers_.erase(it);
-}
-
-void Coordinator::DropOffersOf(const WorkerId& worker) {
-  for (auto it = offers_.begin(); it != offers_.end();) {
-    std::erase_if(it->second, [&](const Offer& offer) { return offer.worker == worker; });
-    const auto current = it++;
-    if (current->second.empty()) offers_.erase(current);
   }
 }
 

@@ -40,7 +40,7 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
     earlier->Close("the same worker has connected again");
   }
   std::vector<HeldAttempt> held = std::exchange(hello.held, {});
-  Announce(hello.models);
+  models_.Announce(hello.models);
   scheduler_.SetWorker(id, CapacityOf(hello));
   LogInfo("worker connected", {{"worker", hello.name},
                                {"slots", hello.slots},
@@ -106,7 +106,7 @@ void Coordinator::WorkerChanged(const WorkerId& id, const WorkerLink* link, uint
                                 std::vector<std::string> models, bool draining, std::string key) {
   const auto it = workers_.find(id);
   if (it == workers_.end() || it->second.link != link) return;
-  Announce(models);
+  models_.Announce(models);
   WorkerHello& hello = it->second.info.hello;
   hello.slots = slots;
   hello.models = std::move(models);
@@ -140,7 +140,7 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
   const std::string name = it->second.info.hello.name;
   const std::vector<AttemptRef> lost = scheduler_.RemoveWorker(id, Loop::Now());
   workers_.erase(it);
-  DropOffersOf(id);
+  offers_.DropAllOf(id);
   LogInfo("worker disconnected", {{"worker", name}, {"attempts_lost", lost.size()}});
   for (const AttemptRef& ref : lost) {
     cancels_.erase(ref);

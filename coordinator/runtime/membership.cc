@@ -121,7 +121,7 @@ absl::Status Membership::Renew() {
   MOA_RETURN_IF_ERROR(view.status());
   coordinator_.SetLease(sent + options_.lease);
 
-  Coordinator::Addresses addresses;
+  MemberAddresses::Map addresses;
   std::vector<MemberSeen> living;
   std::vector<uint64_t> loads;
   dead_members_ = 0;

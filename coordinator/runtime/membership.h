@@ -75,7 +75,8 @@ class Membership {
   Loop::TimerId timer_ ABSL_GUARDED_BY(loop_) = 0;
   absl::Time next_tick_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::Time last_tick_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
-  bool settle_again_ ABSL_GUARDED_BY(loop_) = false;  // others wait for what was given up, or the view was old
+  bool settle_again_ ABSL_GUARDED_BY(loop_) =
+      false;  // others wait for what was given up, or the view was old
   bool has_company_ ABSL_GUARDED_BY(loop_) = false;
   MemberWatch watch_ ABSL_GUARDED_BY(loop_);
   std::vector<JobId> given_ ABSL_GUARDED_BY(loop_);  // to be released

@@ -14,8 +14,8 @@ namespace {
 constexpr uint32_t kNeedSlack = 50'000;
 
 bool IsWorthPublishing(const QuotaShareRow& before, QuotaShareRow now) {
-  const uint32_t change = std::max(before.need_ppm, now.need_ppm) -
-                          std::min(before.need_ppm, now.need_ppm);
+  const uint32_t change =
+      std::max(before.need_ppm, now.need_ppm) - std::min(before.need_ppm, now.need_ppm);
   if (change < kNeedSlack && (before.need_ppm == 0) == (now.need_ppm == 0)) {
     now.need_ppm = before.need_ppm;
   }
@@ -34,15 +34,15 @@ absl::Status QuotaSharing::Settle(const ClusterView& view, bool* again) {
     input.rows.push_back(std::move(row));
   }
   const QuotaShareAnswer answer = SplitQuotas(input);
-  coordinator_.UseShares(answer.use_now, answer.learned);
+  const bool alone = input.members.size() == 1;
+  coordinator_.UseShares(answer.use_now, alone, answer.learned);
   *again = !answer.use_now.empty();
 
   ReplicaStore::Change change;
   for (const QuotaShareRow& row : answer.publish) {
-    const auto before =
-        std::find_if(input.rows.begin(), input.rows.end(), [&](const QuotaShareRow& mine) {
-          return mine.member == me_ && mine.of == row.of;
-        });
+    const auto before = std::find_if(
+        input.rows.begin(), input.rows.end(),
+        [&](const QuotaShareRow& mine) { return mine.member == me_ && mine.of == row.of; });
     if (before == input.rows.end() || IsWorthPublishing(*before, row)) {
       change.shares.push_back(EncodeShare(row));
     }
@@ -55,7 +55,7 @@ absl::Status QuotaSharing::Settle(const ClusterView& view, bool* again) {
   if (!change.shares.empty() || !change.gone_shares.empty()) {
     MOA_RETURN_IF_ERROR(replicas_.Apply(view.version, change));
   }
-  coordinator_.UseShares(answer.use_after, {});
+  coordinator_.UseShares(answer.use_after, alone, {});
   return absl::OkStatus();
 }
 

@@ -126,9 +126,15 @@ uint64_t QuotaBook::LimitBelow(absl::string_view model, uint64_t tokens) const {
   return largest;
 }
 
-void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now) {
+void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, bool starts_full, absl::Time now) {
   Quota* quota = Find(of);
-  if (quota != nullptr) quota->ledger.SetShare(share_ppm, now);
+  if (quota == nullptr) return;
+  const QuotaRule* rule = RuleFor(of);
+  if (starts_full && rule != nullptr && quota->first_sent == absl::InfiniteFuture()) {
+    quota->ledger = QuotaLedger(rule->limits, share_ppm);
+  } else {
+    quota->ledger.SetShare(share_ppm, now);
+  }
 }
 
 void QuotaBook::LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now) {
