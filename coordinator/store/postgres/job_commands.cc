@@ -17,16 +17,22 @@ enum WriteStatement {
   kHold
 };
 constexpr StatementText kWrites[] = {
-    {"WITH job AS (INSERT INTO moa_jobs (id, tenant, name, state, degraded, created_ns, ended_ns,"
-     " idempotency_key, request_hash, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $13)"
-     " ON CONFLICT DO NOTHING RETURNING job),"
-     " spec AS (INSERT INTO moa_specs SELECT job, $10 FROM job),"
-     " event AS (INSERT INTO moa_events SELECT job, $11, $12 FROM job)"
-     " SELECT job FROM job",
+    // A key is taken with its job or not at all; one that another job has keeps this one out.
+    {"WITH key AS (INSERT INTO moa_keys SELECT $2, $8, $1"
+     " WHERE $8 IS NOT NULL AND NOT EXISTS (SELECT FROM moa_jobs WHERE id = $1)"
+     " ON CONFLICT DO NOTHING RETURNING id),"
+     " job AS (INSERT INTO moa_jobs (id, tenant, name, state, degraded, created_ns, ended_ns,"
+     " request_hash, owner) SELECT $1, $2, $3, $4, $5, $6, $7, $9, $13"
+     " WHERE $8 IS NULL OR EXISTS (SELECT FROM key) ON CONFLICT DO NOTHING RETURNING id),"
+     " spec AS (INSERT INTO moa_specs SELECT id, $10 FROM job),"
+     " event AS (INSERT INTO moa_events SELECT id, $11, $12 FROM job)"
+     " SELECT 1::bigint FROM job",
      "bbbiiiibbbibi"},
-    {"SELECT id, request_hash FROM moa_jobs WHERE tenant = $1 AND idempotency_key = $2", "bb"},
+    {"SELECT moa_jobs.id, request_hash FROM moa_keys JOIN moa_jobs USING (id)"
+     " WHERE moa_keys.tenant = $1 AND idempotency_key = $2",
+     "bb"},
     {"SELECT request_hash FROM moa_jobs WHERE id = $1", "b"},
-    {"INSERT INTO moa_events SELECT job, $2, $3 FROM moa_jobs WHERE id = $1 ON CONFLICT DO NOTHING",
+    {"INSERT INTO moa_events SELECT id, $2, $3 FROM moa_jobs WHERE id = $1 ON CONFLICT DO NOTHING",
      "bib"},
     // A terminal state (3 and above) is final.
     {"UPDATE moa_jobs SET state = coalesce($2, state), degraded = greatest(degraded, $3),"
@@ -45,9 +51,8 @@ constexpr StatementText kWrites[] = {
 enum ReadStatement { kReadJob, kReadSpec, kReadEvents, kListAll, kListTenant, kListUnfinished };
 constexpr StatementText kReads[] = {
     {"SELECT " MOA_ROW " FROM moa_jobs WHERE id = $1", "b"},
-    {"SELECT spec FROM moa_specs JOIN moa_jobs USING (job) WHERE id = $1", "b"},
-    {"SELECT sequence, payload FROM moa_events JOIN moa_jobs USING (job)"
-     " WHERE id = $1 AND sequence > $2 ORDER BY sequence",
+    {"SELECT spec FROM moa_specs WHERE id = $1", "b"},
+    {"SELECT sequence, payload FROM moa_events WHERE id = $1 AND sequence > $2 ORDER BY sequence",
      "bi"},
     {"SELECT " MOA_ROW " FROM moa_jobs WHERE state = $1 AND (created_ns, id) < ($2, $3)"
      " ORDER BY created_ns DESC, id DESC LIMIT $4",

@@ -16,7 +16,7 @@ namespace moa {
 absl::Span<const StatementText> WriteStatements();
 absl::Span<const StatementText> ReadStatements();
 
-// One row when the job is inserted: its number. None when its id or its tenant's key is taken.
+// One row when the job is inserted. None when its id or its tenant's key is taken.
 Session::Command InsertCommand(const NewJob& job, uint64_t owner);
 // The job that has the key: id and request hash.
 Session::Command FindKeyCommand(const NewJob& job);
@@ -32,7 +32,7 @@ Session::Command NextEpochCommand(const std::string& host);
 Session::Command HoldCommand(uint64_t member);
 Session::Command ProbeCommand();
 
-// number, then as RowOf reads them; and the spec.
+// As RowOf reads it; and the spec.
 Session::Command ReadJobCommand(const JobId& id);
 Session::Command ReadSpecCommand(const JobId& id);
 // sequence and payload.

@@ -18,7 +18,8 @@ class PostgresJobStore : public JobStore {
   PostgresJobStore(const std::string& url, std::unique_ptr<PostgresWriter> writer,
                    PostgresJobStoreOptions options)
       : reader_(url, options.readers),
-        replicas_(url, [sink = writer.get()] { return sink->epoch(); }, reader_),
+        replicas_(
+            url, [sink = writer.get()] { return sink->epoch(); }, reader_),
         writer_(std::move(writer), std::move(options.writer)) {}
   ~PostgresJobStore() override { writer_.Close(kCloseTimeout).IgnoreError(); }
 

@@ -56,17 +56,17 @@ constexpr StatementText kReplicaStatements[] = {
     {"DELETE FROM moa_quota_shares WHERE member = $1 AND quota_key = $2 AND model = $3", "ibb"},
     // `claim` is the number of the member's claim. One whose outcome was lost with the connection is made again under
     // its number, and finds what it took the first time.
-    {"WITH free AS (SELECT job FROM moa_jobs WHERE state < 3 AND owner IN"
+    {"WITH free AS (SELECT id FROM moa_jobs WHERE state < 3 AND owner IN"
      " (SELECT epoch FROM moa_members WHERE dead = 1 UNION ALL SELECT 0)"
-     " ORDER BY job LIMIT $2 FOR UPDATE SKIP LOCKED)"
-     " UPDATE moa_jobs SET owner = $1, claim = $3 FROM free WHERE moa_jobs.job = free.job",
+     " ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)"
+     " UPDATE moa_jobs SET owner = $1, claim = $3 FROM free WHERE moa_jobs.id = free.id",
      "iii"},
-    {"SELECT id, tenant, name, state, degraded, created_ns, ended_ns, owner, job, spec"
-     " FROM moa_jobs JOIN moa_specs USING (job) WHERE state < 3 AND owner = $1 AND claim = $2"
-     " ORDER BY job",
+    {"SELECT id, tenant, name, state, degraded, created_ns, ended_ns, owner, spec"
+     " FROM moa_jobs JOIN moa_specs USING (id) WHERE state < 3 AND owner = $1 AND claim = $2"
+     " ORDER BY id",
      "ii"},
-    {"SELECT job, sequence, payload FROM moa_events JOIN moa_jobs USING (job)"
-     " WHERE state < 3 AND owner = $1 AND claim = $2 ORDER BY job, sequence",
+    {"SELECT moa_events.id, sequence, payload FROM moa_events JOIN moa_jobs USING (id)"
+     " WHERE state < 3 AND owner = $1 AND claim = $2 ORDER BY moa_events.id, sequence",
      "ii"},
     {"DELETE FROM moa_members WHERE dead = 1 AND NOT EXISTS"
      " (SELECT FROM moa_jobs WHERE owner = moa_members.epoch AND state < 3)",
@@ -167,8 +167,8 @@ absl::StatusOr<std::vector<StoredJob>> PostgresReplicas::Claim(size_t limit) {
   for (int row = 0; row < jobs.size(); ++row) {
     StoredJob& job = claimed.emplace_back();
     job.row = RowOf(jobs, row);
-    job.spec = Text(jobs.Bytes(row, 9));
-    for (; event < events.size() && events.Integer(event, 0) == jobs.Integer(row, 8); ++event) {
+    job.spec = Text(jobs.Bytes(row, 8));
+    for (; event < events.size() && events.Bytes(event, 0) == jobs.Bytes(row, 0); ++event) {
       job.events.push_back(
           {.sequence = Number(events, event, 1), .payload = Text(events.Bytes(event, 2))});
     }

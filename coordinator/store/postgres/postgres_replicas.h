@@ -22,8 +22,7 @@ class PostgresReplicas : public ReplicaStore {
  public:
   // `epoch` tells who this member is: 0 until it is one.
   // `reader` is borrowed for this object's life.
-  PostgresReplicas(const std::string& url, std::function<uint64_t()> epoch,
-                   PostgresReader& reader);
+  PostgresReplicas(const std::string& url, std::function<uint64_t()> epoch, PostgresReader& reader);
 
   absl::StatusOr<ClusterView> Renew(const std::string& address, uint64_t jobs) override;
   absl::Status Apply(uint64_t version, const Change& change) override;

@@ -3,15 +3,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/net/address.h"
 #include "coordinator/store/postgres/job_commands.h"
+#include "coordinator/store/postgres/partitions.h"
 #include "coordinator/store/postgres/schema.h"
 
 namespace moa {
 namespace {
 
 using Commands = std::vector<Session::Command>;
+
+constexpr absl::Duration kPartitionInterval = absl::Hours(1);
 
 // A job without a key has its id looked up only when it may be there already.
 bool IsLookedUp(const InsertWrite& insert) {
@@ -56,8 +60,11 @@ PostgresWriter::PostgresWriter(const std::string& url) : url_(url), host_(HostNa
 absl::Status PostgresWriter::Connect(bool prepare_schema) {
   MOA_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(url_));
   if (prepare_schema) MOA_RETURN_IF_ERROR(PreparePostgresSchema(*session, PostgresMigrations()));
+  // One plan for all partitions, made once.
+  MOA_RETURN_IF_ERROR(session->Execute("SET plan_cache_mode = force_generic_plan"));
   MOA_RETURN_IF_ERROR(session->Prepare(WriteStatements()));
   session_ = std::move(session);
+  if (prepare_schema) partitions_made_ = absl::Now();
   return absl::OkStatus();
 }
 
@@ -118,6 +125,16 @@ absl::Status PostgresWriter::Apply(WriteGroup& group) {
   for (const Write& write : group) {
     if (const auto* epoch = std::get_if<EpochWrite>(&write)) epoch_.store(epoch->epoch);
   }
+  return absl::OkStatus();
+}
+
+absl::Status PostgresWriter::Upkeep() {
+  const absl::Time now = absl::Now();
+  if (session_ == nullptr || now < partitions_made_ + kPartitionInterval) return absl::OkStatus();
+  partitions_made_ = now;
+  // It is weeks ahead: what does not work now will in an hour, or the next.
+  MakePartitions(*session_, now).IgnoreError();
+  if (session_->is_broken()) session_ = nullptr;
   return absl::OkStatus();
 }
 

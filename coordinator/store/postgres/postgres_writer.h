@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "coordinator/store/postgres/session.h"
 #include "coordinator/store/write_group.h"
 
@@ -25,6 +26,7 @@ class PostgresWriter : public GroupSink {
 
   absl::Status Apply(WriteGroup& group) override;
   absl::Status Probe() override;
+  absl::Status Upkeep() override;
 
   // The newest epoch that it was given; 0 before. Thread-safe.
   uint64_t epoch() const { return epoch_.load(); }
@@ -40,6 +42,7 @@ class PostgresWriter : public GroupSink {
   const std::string url_;
   const std::string host_;
   std::unique_ptr<Session> session_;  // null while there is none
+  absl::Time partitions_made_ = absl::InfinitePast();
   std::atomic<uint64_t> epoch_{0};
 };
 

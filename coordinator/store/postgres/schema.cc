@@ -4,7 +4,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "coordinator/store/postgres/partitions.h"
 
 namespace moa {
 namespace {
@@ -12,7 +14,8 @@ namespace {
 // Why it is so:
 // - Names, ids and texts are bytea: they may hold any bytes, which the type text refuses, and they compare byte by byte
 //   whatever the database's collation.
-// - A job has a number (`job`) because 8 bytes in every event and index are cheaper than its id.
+// - Jobs, specs and events are partitioned by id (partitions.h): a unique index cannot span partitions, so idempotency
+//   keys have a table of their own.
 // - The spec stands apart: a change of state writes a new version of the job's row.
 // - Every list, filtered or not, is a merge of at most five ranges (one a state), so that a rare state among a million
 //   jobs is found as quickly as a common one.
@@ -24,34 +27,40 @@ namespace {
 //   (moa_expect): `version` counts the changes.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE moa_jobs (
-  job bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  id bytea NOT NULL UNIQUE,
+  id bytea PRIMARY KEY,
   tenant bytea NOT NULL,
   name bytea NOT NULL,
   state bigint NOT NULL,
   degraded bigint NOT NULL,
   created_ns bigint NOT NULL,
   ended_ns bigint,
-  idempotency_key bytea,
   request_hash bytea NOT NULL,
   owner bigint NOT NULL,
   claim bigint NOT NULL DEFAULT 0
-);
+) PARTITION BY RANGE (id);
+CREATE TABLE moa_jobs_rest PARTITION OF moa_jobs DEFAULT;
 CREATE INDEX moa_jobs_by_state ON moa_jobs (state, created_ns, id);
 CREATE INDEX moa_jobs_by_tenant ON moa_jobs (tenant, state, created_ns, id);
-CREATE UNIQUE INDEX moa_jobs_by_key ON moa_jobs (tenant, idempotency_key)
-  WHERE idempotency_key IS NOT NULL;
-CREATE INDEX moa_jobs_by_owner ON moa_jobs (owner, claim, job) WHERE state < 3;
-CREATE TABLE moa_specs (
-  job bigint PRIMARY KEY,
-  spec bytea NOT NULL
+CREATE INDEX moa_jobs_by_owner ON moa_jobs (owner, claim, id) WHERE state < 3;
+CREATE TABLE moa_keys (
+  tenant bytea,
+  idempotency_key bytea,
+  id bytea NOT NULL,
+  PRIMARY KEY (tenant, idempotency_key)
 );
+CREATE INDEX moa_keys_by_id ON moa_keys (id);
+CREATE TABLE moa_specs (
+  id bytea PRIMARY KEY,
+  spec bytea NOT NULL
+) PARTITION BY RANGE (id);
+CREATE TABLE moa_specs_rest PARTITION OF moa_specs DEFAULT;
 CREATE TABLE moa_events (
-  job bigint,
+  id bytea,
   sequence bigint,
   payload bytea NOT NULL,
-  PRIMARY KEY (job, sequence)
-);
+  PRIMARY KEY (id, sequence)
+) PARTITION BY RANGE (id);
+CREATE TABLE moa_events_rest PARTITION OF moa_events DEFAULT;
 CREATE TABLE moa_cluster (
   one bigint PRIMARY KEY CHECK (one = 1),
   epoch bigint NOT NULL,
@@ -136,7 +145,8 @@ absl::Span<const char* const> PostgresMigrations() { return kMigrations; }
 absl::Status PreparePostgresSchema(Session& session, absl::Span<const char* const> migrations) {
   MOA_RETURN_IF_ERROR(
       session.QueryText(absl::StrCat("SELECT pg_advisory_lock(", kMigrationLock, ")")).status());
-  const absl::Status status = Migrate(session, migrations);
+  absl::Status status = Migrate(session, migrations);
+  if (status.ok()) status = MakePartitions(session, absl::Now());
   if (!session.is_broken()) {
     session.QueryText(absl::StrCat("SELECT pg_advisory_unlock(", kMigrationLock, ")"))
         .status()

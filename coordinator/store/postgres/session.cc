@@ -145,7 +145,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const std::string& url
   // A commit that returns is on disk, whatever the server's default; and a host of ours that vanishes without a word
   // is missed within half a minute, with what its session holds.
   MOA_RETURN_IF_ERROR(session->Execute(
-      "SET synchronous_commit = on; SET jit = off; SET statement_timeout = 0;"
+      "SET synchronous_commit = on; SET jit = off; SET "
+      "statement_timeout = 0;"
       " SET client_min_messages = warning; SET default_transaction_isolation = 'read committed';"
       " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = "
       "3;"
