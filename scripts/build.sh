@@ -126,6 +126,11 @@ verb_bench() {
   for name in "${names[@]}"; do "$root/build/release/bench/$name" "$@"; done
 }
 
+verb_chaos() {
+  build_preset release moa-coordinator moa-worker cerebras-sim moa-chaos
+  exec "$root/build/release/tests/moa-chaos" "$@"
+}
+
 verb_clean() {
   local -a chosen=("$@")
   (($#)) || chosen=("${presets[@]}" demo)

@@ -27,6 +27,11 @@ CLI::Option* Add(CLI::App& app, const std::string& name, T& target, const std::s
   return option;
 }
 
+Tier TierNamed(const std::string& name) {
+  if (name == "free") return Tier::kFree;
+  return name == "unlimited" ? Tier::kUnlimited : Tier::kDeveloper;
+}
+
 // N or MIN-MAX.
 std::string ReadReplyTokens(const std::string& text, ReplyLength& length) {
   const size_t dash = text.find('-');
@@ -65,6 +70,17 @@ void ReadSpecs(const std::vector<std::string>& faults,
   }
 }
 
+// Throws with the flag's name.
+void OpenJournal(const std::string& path, Flags& flags) {
+  if (path.empty()) return;
+  absl::StatusOr<std::unique_ptr<Journal>> opened = Journal::Open(path);
+  if (!opened.ok()) {
+    throw CLI::ValidationError("--journal", std::string(opened.status().message()));
+  }
+  flags.journal = *std::move(opened);
+  flags.simulator.journal = flags.journal.get();
+}
+
 }  // namespace
 
 std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
@@ -78,6 +94,7 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
   std::string tier = "developer";
   std::string reply_tokens = "40-240";
   std::string log_format = "text";
+  std::string journal;
   std::vector<std::string> faults;
   std::vector<std::string> personalities;
   Add(app, "listen", flags.http.listen, "HOST:PORT to serve on; port 0 takes any", "Network");
@@ -117,6 +134,8 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
       ->group("Limits");
   Add(app, "record", simulator.records_max, "requests kept for GET /sim/requests; 0: none", "Tests")
       ->check(CLI::Range(0, 1'000'000));
+  Add(app, "journal", journal,
+      "file to which two lines of JSON a request are appended: its digests, its end", "Tests");
   Add(app, "log-format", log_format, "text or json", "Tests")
       ->check(CLI::IsMember({"text", "json"}));
   try {
@@ -126,12 +145,11 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
       throw CLI::ValidationError(mistake);
     }
     ReadSpecs(faults, personalities, simulator);
+    OpenJournal(journal, flags);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  simulator.limits.tier = tier == "free"        ? Tier::kFree
-                          : tier == "unlimited" ? Tier::kUnlimited
-                                                : Tier::kDeveloper;
+  simulator.limits.tier = TierNamed(tier);
   flags.json_log = log_format == "json";
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,7 @@ namespace moa::simulator {
 // The command line of cerebras-sim.
 struct Flags {
   SimulatorOptions simulator;
+  std::unique_ptr<Journal> journal;  // simulator.journal points to it
   HttpServerOptions http;
   bool json_log = false;
 };

@@ -87,6 +87,7 @@ uint64_t RequestLog::Begin(RequestRecord record) {
   record.started_ns = MonotonicNanoseconds();
   const MutexLock lock(mutex_);
   record.sequence = ++last_sequence_;
+  if (journal_ != nullptr) journal_->Began(record);
   ++requests_total_;
   running_max_ = std::max(running_max_, ++running_);
   prompt_tokens_ += record.prompt_tokens;
@@ -115,6 +116,7 @@ void RequestLog::End(uint64_t sequence, int status, absl::string_view outcome,
   --running_;
   ++by_outcome_[std::string(outcome)];
   ++by_status_[status];
+  if (journal_ != nullptr) journal_->Ended(sequence, status, outcome);
   if (records_.empty() || sequence < records_.front().sequence) return;
   RequestRecord& record = records_[sequence - records_.front().sequence];
   record.status = status;

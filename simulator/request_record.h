@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "common/loop/mutex.h"
+#include "simulator/journal.h"
 
 namespace moa::simulator {
 
@@ -37,6 +38,7 @@ struct RequestRecord {
   int64_t cached_tokens = 0;
   int64_t completion_tokens = 0;
   int64_t generated_tokens = 0;  // of those, what was there at the end
+  std::string answer;            // AnswerHash of what is given, where a journal is kept
   std::string body;  // the request's JSON as sent (after gzip); empty when it was not JSON
 };
 
@@ -52,7 +54,9 @@ int64_t MonotonicNanoseconds();
 class RequestLog {
  public:
   // `records_max` 0 keeps no requests, only totals, and asks callers to skip what is costly.
-  explicit RequestLog(size_t records_max) : records_max_(records_max) {}
+  // `journal`, which may be null, is told of each as well.
+  explicit RequestLog(size_t records_max, Journal* journal = nullptr)
+      : records_max_(records_max), journal_(journal) {}
 
   bool keeps_requests() const { return records_max_ > 0; }
 
@@ -84,6 +88,7 @@ class RequestLog {
   void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t records_max_;
+  Journal* const journal_;
   Mutex mutex_;
   uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<RequestRecord> records_ ABSL_GUARDED_BY(mutex_);  // consecutive sequence numbers

@@ -67,7 +67,7 @@ Simulator::Simulator(SimulatorOptions options)
       limits_(options_.limits),
       replies_(options_.seed, options_.reply_length, options_.personality),
       faults_(options_.faults, options_.seed, absl::Now()),
-      log_(options_.records_max),
+      log_(options_.records_max, options_.journal),
       statistics_(MonotonicNanoseconds()) {}
 
 HttpResponse Simulator::ErrorResponse(int status, absl::string_view message) {
@@ -262,6 +262,7 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
   const Completion& completion = plan.completion;
   record.id = completion.id;
   record.saw = prompt.saw;
+  if (options_.journal != nullptr) record.answer = AnswerHash(completion.choices.front().content);
   record.cached_tokens = completion.cached_tokens;
   record.completion_tokens = completion.completion_tokens();
   const int64_t prompt_tokens = record.prompt_tokens;

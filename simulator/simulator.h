@@ -30,7 +30,8 @@ struct SimulatorOptions {
   ReplyLength reply_length;
   Personality personality;
   std::vector<FaultSpec> faults;
-  size_t records_max = 100;  // requests kept for /sim/requests
+  size_t records_max = 100;    // requests kept for /sim/requests
+  Journal* journal = nullptr;  // told of every request; outlives the simulator
 };
 
 // The stand-in for the Cerebras API: an HTTP handler, to be served by HttpServer. Its answers

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -47,6 +48,7 @@ std::string LastWords(const std::string& log) {
     const rlimit limit{options.file_bytes_max, options.file_bytes_max};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+  if (options.network_fd >= 0 && setns(options.network_fd, CLONE_NEWNET) != 0) _exit(126);
   execve(options.program.c_str(), args, environment);
   _exit(127);
 }

@@ -44,6 +44,7 @@ class Process {
     std::string log_path;     // stderr here
     std::string input_path = "/dev/null";
     rlim_t file_bytes_max = 0;  // RLIMIT_FSIZE; 0: as inherited
+    int network_fd = -1;        // a network namespace to run in; -1: as inherited
   };
 
   explicit Process(Options options);

@@ -127,6 +127,7 @@ TEST(DocsTest, EveryFlagNamedExists) {
       {"moa-coordinator", {{"--help"}}},
       {"moa-worker", {{"--help"}}},
       {"cerebras-sim", {{"--help"}}},
+      {"../tests/moa-chaos", {{"--help"}}},
       {"moactl",
        {{"--help"},
         {"submit", "--help"},

@@ -19,7 +19,7 @@ class Dev(unittest.TestCase):
         for arguments in ([], ["help"], ["--help"]):
             result = dev(*arguments)
             self.assertEqual(result.returncode, 0)
-            for verb in ("demo", "up", "test", "build", "asan", "tsan", "sim", "bench", "fmt", "tidy", "lint",
+            for verb in ("demo", "up", "test", "build", "asan", "tsan", "sim", "bench", "chaos", "fmt", "tidy", "lint",
                          "install-deps", "clean"):
                 self.assertRegex(result.stdout, rf"(?m)^  {verb}\b")
 

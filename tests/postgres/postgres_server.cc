@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -47,8 +48,12 @@ std::string NewFolder() {
 
 // Not by fork: other threads may be running. setpriv is in every Debian; it becomes the program.
 pid_t Spawn(const std::string& program, const std::vector<std::string>& args,
-            const std::string& folder) {
-  std::vector<std::string> words = {"/usr/bin/setpriv", "--pdeathsig=QUIT"};
+            const std::string& folder, const std::string& network_namespace = "") {
+  std::vector<std::string> words;
+  if (!network_namespace.empty()) {
+    words = {"/usr/bin/nsenter", absl::StrCat("--net=", network_namespace)};
+  }
+  words.insert(words.end(), {"/usr/bin/setpriv", "--pdeathsig=QUIT"});
   if (Unprivileged() != nullptr) {
     words.insert(words.end(), {"--reuid=postgres", "--regid=postgres", "--clear-groups"});
   }
@@ -72,13 +77,20 @@ pid_t Spawn(const std::string& program, const std::vector<std::string>& args,
 
 }  // namespace
 
-PostgresServer::PostgresServer() : folder_(NewFolder()) {
+PostgresServer::PostgresServer(Options options)
+    : options_(std::move(options)), folder_(NewFolder()) {
   const pid_t initdb = Spawn(Programs() + "/initdb",
                              {"-D", folder_ + "/data", "-U", "moa", "-A", "trust", "--no-sync",
                               "-E", "UTF8", "--locale=C.UTF-8"},
                              folder_);
   int status = 0;
   MOA_CHECK(waitpid(initdb, &status, 0) == initdb && status == 0);
+  if (!options_.host.empty()) {
+    const std::string clients = absl::StrCat(
+        options_.clients, options_.clients.find('/') == std::string::npos ? "/32" : "");
+    std::ofstream(folder_ + "/data/pg_hba.conf", std::ios::app)
+        << "host all all " << clients << " trust\n";
+  }
   Start();
 }
 
@@ -91,17 +103,31 @@ PostgresServer::~PostgresServer() {
 void PostgresServer::Start(const std::vector<std::string>& settings) {
   MOA_CHECK(pid_ < 0);
   std::vector<std::string> args = {"-D", folder_ + "/data", "-k", folder_};
-  for (const char* setting : {"listen_addresses=", "max_connections=40", "shared_buffers=16MB",
-                              "fsync=off", "full_page_writes=off"}) {
-    args.insert(args.end(), {"-c", setting});
-  }
-  for (const std::string& setting : settings) args.insert(args.end(), {"-c", setting});
-  pid_ = Spawn(Programs() + "/postgres", args, folder_);
+  std::vector<std::string> all = {absl::StrCat("listen_addresses=", options_.host),
+                                  absl::StrCat("port=", options_.port),
+                                  "max_connections=40",
+                                  "shared_buffers=16MB",
+                                  "fsync=off",
+                                  "full_page_writes=off"};
+  all.insert(all.end(), options_.settings.begin(), options_.settings.end());
+  all.insert(all.end(), settings.begin(), settings.end());
+  for (const std::string& setting : all) args.insert(args.end(), {"-c", setting});
+  pid_ = Spawn(Programs() + "/postgres", args, folder_, options_.network_namespace);
   const std::string url = Url("postgres");
   for (int tries = 0; PQping(url.c_str()) != PQPING_OK; ++tries) {
     MOA_CHECK(tries < 3000);
     usleep(10'000);
   }
+}
+
+bool PostgresServer::Running() {
+  if (pid_ > 0 && waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+  return pid_ > 0;
+}
+
+void PostgresServer::RefuseConnections() {
+  MOA_CHECK(pid_ > 0);
+  kill(pid_, SIGTERM);
 }
 
 void PostgresServer::Stop() { Signal(SIGINT); }
@@ -116,22 +142,31 @@ void PostgresServer::Signal(int signal) {
 }
 
 std::string PostgresServer::Url(const std::string& database) const {
-  return absl::StrCat("postgresql://moa@/", database, "?host=", folder_);
+  return absl::StrCat("postgresql://moa@/", database, "?host=", folder_, "&port=", options_.port);
 }
 
-std::string PostgresServer::NewDatabase() {
+std::string PostgresServer::NewDatabase(const std::string& tablespace) {
   const std::string name = absl::StrCat("jobs", ++databases_);
-  Execute(absl::StrCat("CREATE DATABASE ", name));
+  std::string where;
+  if (!tablespace.empty()) {
+    const passwd* user = Unprivileged();
+    MOA_CHECK(user == nullptr || chown(tablespace.c_str(), user->pw_uid, user->pw_gid) == 0);
+    Execute(absl::StrCat("CREATE TABLESPACE space_of_", name, " LOCATION '", tablespace, "'"));
+    where = absl::StrCat(" TABLESPACE space_of_", name);
+  }
+  Execute(absl::StrCat("CREATE DATABASE ", name, where));
   return Url(name);
 }
 
-void PostgresServer::Execute(const std::string& sql) {
+void PostgresServer::Execute(const std::string& sql) { MOA_CHECK(TryExecute(sql)); }
+
+bool PostgresServer::TryExecute(const std::string& sql) {
   PGconn* connection = PQconnectdb(Url("postgres").c_str());
   PGresult* result = PQexec(connection, sql.c_str());
   const ExecStatusType status = PQresultStatus(result);
-  MOA_CHECK(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
   PQclear(result);
   PQfinish(connection);
+  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
 void PostgresServer::EndConnections(const std::string& database) {

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 namespace moa::simulator {
 namespace {
@@ -55,6 +59,40 @@ TEST(RequestLogTest, FiltersByModelNumberAndCount) {
   EXPECT_THAT(json, HasSubstr(R"("sequence":4)"));
   EXPECT_THAT(json, Not(HasSubstr(R"("sequence":3)")));
   EXPECT_THAT(json, Not(HasSubstr("\"request\"")));
+}
+
+// What a killed simulator had seen must be there for its successor and for an audit of both.
+TEST(RequestLogTest, JournalKeepsRequestsOfSeveralProcesses) {
+  std::string path = testing::TempDir() + "/journal-XXXXXX";
+  const int fd = mkstemp(path.data());
+  ASSERT_GE(fd, 0);
+  for (int life = 0; life < 2; ++life) {
+    auto journal = Journal::Open(path);
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    RequestLog log(0, journal->get());
+    RequestRecord record = Record("gpt-oss-120b");
+    record.mark = "m1";
+    record.digest = "00f3c1d2a4b59687";
+    record.saw = {"a", "b"};
+    record.answer = AnswerHash("text");
+    log.Begin(record);
+    if (life == 1) log.End(1, 200, "completed");  // the first life's request was cut off
+  }
+  std::string text(4096, '\0');
+  text.resize(static_cast<size_t>(std::max<ssize_t>(read(fd, text.data(), text.size()), 0)));
+  close(fd);
+  unlink(path.c_str());
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+  EXPECT_THAT(text,
+              HasSubstr(R"("mark":"m1","digest":"00f3c1d2a4b59687","saw":["a","b"],"answer":")" +
+                        AnswerHash("text")));
+  EXPECT_THAT(text, HasSubstr(R"("status":200,"outcome":"completed"})"));
+}
+
+TEST(RequestLogTest, JournalThatCannotBeWrittenIsSaid) {
+  const auto journal = Journal::Open("/nowhere/journal");
+  ASSERT_FALSE(journal.ok());
+  EXPECT_THAT(std::string(journal.status().message()), HasSubstr("/nowhere/journal"));
 }
 
 TEST(RequestLogTest, BoundsItsBytes) {
