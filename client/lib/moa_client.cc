@@ -37,12 +37,22 @@ class Backoff {
   absl::Duration next_ = kBackoffMin;
 };
 
-// False when `stop` ended the pause early.
-bool Pause(absl::Duration duration, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wakeup;
-  std::unique_lock<std::mutex> lock(mutex);
-  wakeup.wait_for(lock, stop, absl::ToChronoNanoseconds(duration), [] { return false; });
+// False when `stop` ended the pause early. Meanwhile `channel` connects, which nothing else sees to: gRPC's own backup
+// looks only every five seconds.
+bool Pause(absl::Duration duration, grpc::Channel& channel, const std::stop_token& stop) {
+  const absl::Time until = absl::Now() + duration;
+  channel.GetState(true);
+  for (absl::Time now = absl::Now(); now < until && !stop.stop_requested(); now = absl::Now()) {
+    const absl::Time slice = std::min(until, now + absl::Milliseconds(50));
+    if (channel.WaitForConnected(absl::ToChronoTime(slice))) {
+      // It is there. The rest of the pause is for a coordinator that has answered and could not help.
+      std::mutex mutex;
+      std::condition_variable_any wakeup;
+      std::unique_lock<std::mutex> lock(mutex);
+      wakeup.wait_for(lock, stop, absl::ToChronoNanoseconds(slice - absl::Now()),
+                      [] { return false; });
+    }
+  }
   return !stop.stop_requested();
 }
 
@@ -128,7 +138,7 @@ struct Client::State {
       absl::Duration pause = backoff.Next();
       if (const auto hint = RetryDelayOf(explained)) pause = std::max(pause, *hint);
       if (absl::Now() + pause >= last_retry) return explained;
-      Pause(pause, {});
+      Pause(pause, *coordinators[current()].channel, {});
     }
   }
 };
@@ -252,7 +262,7 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
         std::max(backoff.Next(), RetryDelayOf(explained).value_or(absl::ZeroDuration()));
     if (absl::Now() + pause - outage_begin >= patience) return explained;
     if (options.on_disconnect) options.on_disconnect(explained);
-    Pause(pause, options.stop);
+    Pause(pause, *state_->coordinators[state_->current()].channel, options.stop);
   }
   return absl::CancelledError("watching was stopped; the job goes on");
 }

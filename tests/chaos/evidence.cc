@@ -84,7 +84,8 @@ std::string BytesIn(PGresult* row, int column) {
   return std::string(reinterpret_cast<const char*>(bytes.get()), size);
 }
 
-std::vector<StoredHistory> Values(std::map<int64_t, StoredHistory> jobs) {
+template <typename Key>
+std::vector<StoredHistory> Values(std::map<Key, StoredHistory> jobs) {
   std::vector<StoredHistory> all;
   for (auto& [number, job] : jobs) all.push_back(std::move(job));
   return all;
@@ -181,18 +182,20 @@ std::vector<StoredHistory> ReadPostgresStore(const std::string& url) {
   if (PQstatus(database.get()) != CONNECTION_OK) {
     throw std::runtime_error(PQerrorMessage(database.get()));
   }
-  std::map<int64_t, StoredHistory> jobs;
-  Query(database.get(), "SELECT job, id, coalesce(idempotency_key, ''), state FROM moa_jobs",
-        [&](PGresult* row) {
-          StoredHistory& job = jobs[NumberIn(row, 0)];
-          job.id = BytesIn(row, 1);
-          job.key = BytesIn(row, 2);
-          job.state = static_cast<int>(NumberIn(row, 3));
-        });
-  Query(database.get(), "SELECT job, sequence, payload FROM moa_events ORDER BY job, sequence",
+  std::map<std::string, StoredHistory> jobs;
+  Query(
+      database.get(),
+      "SELECT id, coalesce(idempotency_key, ''), state FROM moa_jobs LEFT JOIN moa_keys USING (id)",
+      [&](PGresult* row) {
+        StoredHistory& job = jobs[BytesIn(row, 0)];
+        job.id = BytesIn(row, 0);
+        job.key = BytesIn(row, 1);
+        job.state = static_cast<int>(NumberIn(row, 2));
+      });
+  Query(database.get(), "SELECT id, sequence, payload FROM moa_events ORDER BY id, sequence",
         [&](PGresult* row) {
           AddStoredEvent(static_cast<uint64_t>(NumberIn(row, 1)), BytesIn(row, 2),
-                         jobs[NumberIn(row, 0)]);
+                         jobs[BytesIn(row, 0)]);
         });
   return Values(std::move(jobs));
 }
