@@ -40,6 +40,12 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
   flags.Group("Jobs");
   flags.String("store", &options->store,
                "where jobs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+  flags.Duration("retention", &options->retention,
+                 "how long jobs are kept after their end, such as 720h; 0: for ever");
+  flags.Int(
+      "min-free-disk-mib", &options->min_free_disk_mib,
+      "MiB of an SQLite store's disk that are kept for jobs that were accepted: with less left new "
+      "ones are refused; 0: not looked at");
   flags.String("config", &options->config, "YAML or JSON file with the model table");
   flags.Int("max-queued-jobs", &options->max_queued_jobs,
             "unfinished jobs at most; further ones are refused until some have ended", 1,

@@ -14,6 +14,8 @@ struct CoordinatorOptions {
   std::string listen = "127.0.0.1:7070";
   std::string metrics_listen = "127.0.0.1:9464";
   std::string store = "sqlite:moa.db";
+  absl::Duration retention = absl::ZeroDuration();
+  int64_t min_free_disk_mib = 256;
   std::string config;
   ServerTlsFiles tls;
   bool insecure = false;

@@ -21,6 +21,7 @@
 #include "common/net/tls.h"
 #include "coordinator/config.h"
 #include "coordinator/metrics/coordinator_metrics.h"
+#include "coordinator/rpc/admin_service.h"
 #include "coordinator/rpc/peers.h"
 #include "coordinator/rpc/public_service.h"
 #include "coordinator/rpc/worker_hub.h"
@@ -65,7 +66,7 @@ Coordinator::Options MakeRuntimeOptions(const CoordinatorOptions& options,
 }
 
 absl::StatusOr<RunningServer> Serve(const CoordinatorOptions& options, PublicService& jobs,
-                                    WorkerHub& workers) {
+                                    WorkerHub& workers, AdminService& admin) {
   MOA_ASSIGN_OR_RETURN(const Address address, ParseAddress(options.listen));
   MOA_RETURN_IF_ERROR(CheckListenAllowed(address, !options.tls.empty(), options.insecure));
   MOA_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options.tls));
@@ -75,6 +76,7 @@ absl::StatusOr<RunningServer> Serve(const CoordinatorOptions& options, PublicSer
   SetServerDefaults(builder);
   builder.RegisterService(&jobs);
   builder.RegisterService(&workers);
+  builder.RegisterService(&admin);
   return StartServer(builder, address, credentials);
 }
 
@@ -130,7 +132,8 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
       CoordinatorMetrics::Options{.version = MoaVersion(), .models_max = 64});
   Loop loop("moa-loop");
   MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store,
-                       OpenJobStore(options.store, RunOn(loop)));
+                       OpenJobStore(options.store, RunOn(loop),
+                                    static_cast<uint64_t>(options.min_free_disk_mib) << 20));
   const absl::Time joined = Loop::Now();
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
   Coordinator coordinator(loop, *store, *metrics, config.models,
@@ -150,7 +153,9 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
   }
   PublicService jobs(coordinator, config.presets, passes_on ? &peers : nullptr);
   WorkerHub workers(coordinator);
-  absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers);
+  AdminService admin(*store, coordinator.limits());
+  if (options.retention > absl::ZeroDuration()) admin.PruneRegularly(options.retention);
+  absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers, admin);
   absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server = MetricsServer::Start(
       {.listen = options.metrics_listen, .metrics = {metrics}, .ready = [&coordinator] {
          return coordinator.Ready();
@@ -183,6 +188,7 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
     grpc_server->server->Shutdown(absl::ToChronoTime(absl::Now() + kServerGrace));
     grpc_server->server->Wait();
   }
+  admin.Stop();
   status.Update(store->Close(status.ok() ? options.drain_timeout : absl::ZeroDuration()));
   if (membership != nullptr && status.ok()) status = membership->Leave();
   membership.reset();

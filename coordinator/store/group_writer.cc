@@ -31,7 +31,8 @@ GroupWriter::GroupWriter(std::unique_ptr<GroupSink> sink, Options options)
 
 GroupWriter::~GroupWriter() {
   thread_.join();
-  if (Health().ok()) sink_->Finish();
+  MutexLock lock(mutex_);
+  if (health_.ok()) sink_->Finish();
 }
 
 void GroupWriter::Insert(NewJob job, InsertDone done) {
@@ -68,6 +69,7 @@ absl::StatusOr<uint64_t> GroupWriter::NextEpoch() {
 }
 
 absl::Status GroupWriter::Health() const {
+  MOA_RETURN_IF_ERROR(options_.accepts ? options_.accepts() : absl::OkStatus());
   MutexLock lock(mutex_);
   if (health_.ok()) return Stalled();
   // Built anew, not copied: copies share a count that is touched in an uninstrumented library,
@@ -134,6 +136,9 @@ absl::Status GroupWriter::Push(Write& write) {
     return absl::InvalidArgumentError(
         absl::StrCat("the job has ", bytes, " bytes; the store takes ", options_.write_bytes_max));
   }
+  if (options_.accepts && std::holds_alternative<InsertWrite>(write)) {
+    MOA_RETURN_IF_ERROR(options_.accepts());
+  }
   MutexLock lock(mutex_);
   if (closing_) return absl::UnavailableError("the store is closed; the coordinator is stopping");
   if (!is_update) MOA_RETURN_IF_ERROR(Stalled());
@@ -182,9 +187,15 @@ void GroupWriter::Run() {
         }
         break;
       }
-      case Turn::kRefuse:
-        Refuse(std::move(group), Health());
+      case Turn::kRefuse: {
+        absl::Status why;
+        {
+          MutexLock lock(mutex_);
+          why = absl::Status(health_.code(), health_.message());
+        }
+        Refuse(std::move(group), why);
         break;
+      }
       case Turn::kProbe: {
         absl::Status status = sink_->Probe();
         MutexLock lock(mutex_);

@@ -53,6 +53,8 @@ class GroupWriter {
     size_t write_bytes_max = size_t{256} << 20;
     // A group that takes longer than this means that the disk hangs: Health() says so, and inserts are refused.
     absl::Duration stall_limit = absl::Seconds(5);
+    // Asked before a job is accepted, by any thread, and part of Health(): not OK refuses it. Null: all are.
+    std::function<absl::Status()> accepts;
     // Between attempts while the disk refuses.
     absl::Duration retry_delay_min = absl::Milliseconds(20);
     absl::Duration retry_delay_max = absl::Seconds(1);

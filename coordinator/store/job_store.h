@@ -92,6 +92,7 @@ std::vector<StoredState> StatesOf(const JobQuery& query);
 void KeepNewest(size_t limit, std::vector<JobRow>& rows);
 
 class ReplicaStore;
+class StoreAdmin;
 
 // Durable jobs. Two implementations: sqlite/ (embedded) and, in a cluster, PostgreSQL.
 //
@@ -140,6 +141,8 @@ class JobStore {
 
   // What several coordinators on this store share; null where it takes only one.
   virtual ReplicaStore* replicas() { return nullptr; }
+  // What people do with it; null where there is nothing to look after.
+  virtual StoreAdmin* admin() { return nullptr; }
 
   // Commits what was given, runs its callbacks and refuses further writes. Blocks at most `timeout`
   // when the disk does not take them; returns DEADLINE_EXCEEDED then. Idempotent.

@@ -19,7 +19,8 @@ constexpr char kSupported[] =
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
-                                                       JobStore::CallbackRunner run_callbacks) {
+                                                       JobStore::CallbackRunner run_callbacks,
+                                                       uint64_t free_bytes_min) {
   if (absl::ConsumePrefix(&url, "sqlite:")) {
     if (url.empty() || url == ":memory:") {
       return absl::InvalidArgumentError(
@@ -28,6 +29,7 @@ absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
     }
     SqliteJobStoreOptions options;
     options.writer.run_callbacks = std::move(run_callbacks);
+    options.free_bytes_min = free_bytes_min;
     return OpenSqliteJobStore(std::string(url), std::move(options));
   }
   if (absl::StartsWith(url, "postgres://") || absl::StartsWith(url, "postgresql://")) {

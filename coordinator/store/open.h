@@ -14,6 +14,7 @@ namespace moa {
 //   INVALID_ARGUMENT  not an address of a store; the message says what is one, and never a password
 //   others            as OpenSqliteJobStore and OpenPostgresJobStore
 absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
-                                                       JobStore::CallbackRunner run_callbacks);
+                                                       JobStore::CallbackRunner run_callbacks,
+                                                       uint64_t free_bytes_min = 0);
 
 }  // namespace moa

@@ -65,6 +65,9 @@ class ReplicaStore {
   // Others that claim at the same time get others. FAILED_PRECONDITION: this member was declared dead.
   virtual absl::StatusOr<std::vector<StoredJob>> Claim(size_t limit) = 0;
 
+  // Who is there, for people.
+  virtual absl::StatusOr<std::vector<Member>> Members() = 0;
+
   // A job's row with its owner. NOT_FOUND: no such job.
   virtual absl::StatusOr<JobRow> Find(const JobId& id) = 0;
 

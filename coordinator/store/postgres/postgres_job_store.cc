@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/store/postgres/postgres_admin.h"
 #include "coordinator/store/postgres/postgres_reader.h"
 #include "coordinator/store/postgres/postgres_replicas.h"
 #include "coordinator/store/postgres/postgres_writer.h"
@@ -20,6 +21,7 @@ class PostgresJobStore : public JobStore {
       : reader_(url, options.readers),
         replicas_(
             url, [sink = writer.get()] { return sink->epoch(); }, reader_),
+        admin_(url),
         writer_(std::move(writer), std::move(options.writer)) {}
   ~PostgresJobStore() override { writer_.Close(kCloseTimeout).IgnoreError(); }
 
@@ -40,6 +42,7 @@ class PostgresJobStore : public JobStore {
   }
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override { return reader_.ListUnfinished(); }
   ReplicaStore* replicas() override { return &replicas_; }
+  StoreAdmin* admin() override { return &admin_; }
   absl::Status Health() const override { return writer_.Health(); }
   size_t PendingWrites() const override { return writer_.PendingWrites(); }
   absl::Status Close(absl::Duration timeout) override { return writer_.Close(timeout); }
@@ -47,6 +50,7 @@ class PostgresJobStore : public JobStore {
  private:
   PostgresReader reader_;
   PostgresReplicas replicas_;
+  PostgresAdmin admin_;
   GroupWriter writer_;
 };
 

@@ -176,6 +176,12 @@ absl::StatusOr<std::vector<StoredJob>> PostgresReplicas::Claim(size_t limit) {
   return claimed;
 }
 
+absl::StatusOr<std::vector<Member>> PostgresReplicas::Members() {
+  MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows,
+                       Run({{Sql::kVersion, {}}, {Sql::kMembers, {}}, {Sql::kShares, {}}}));
+  return ViewOf(rows[0], rows[1], rows[2]).members;
+}
+
 absl::StatusOr<JobRow> PostgresReplicas::Find(const JobId& id) { return reader_.Find(id); }
 
 absl::Status PostgresReplicas::Release(const std::vector<JobId>& jobs) {

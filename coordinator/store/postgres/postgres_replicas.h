@@ -27,6 +27,7 @@ class PostgresReplicas : public ReplicaStore {
   absl::StatusOr<ClusterView> Renew(const std::string& address, uint64_t jobs) override;
   absl::Status Apply(uint64_t version, const Change& change) override;
   absl::StatusOr<std::vector<StoredJob>> Claim(size_t limit) override;
+  absl::StatusOr<std::vector<Member>> Members() override;
   absl::StatusOr<JobRow> Find(const JobId& id) override;
   absl::Status Release(const std::vector<JobId>& jobs) override;
   absl::Status Leave() override;

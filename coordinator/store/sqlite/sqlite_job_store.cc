@@ -6,9 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "coordinator/store/sqlite/file_lock.h"
+#include "coordinator/store/sqlite/free_space.h"
 #include "coordinator/store/sqlite/job_reader.h"
 #include "coordinator/store/sqlite/job_writer.h"
 #include "coordinator/store/sqlite/schema.h"
+#include "coordinator/store/sqlite/sqlite_admin.h"
 #include "coordinator/store/sqlite/store_file.h"
 
 namespace moa {
@@ -57,8 +59,10 @@ class BorrowedReader {
 class SqliteJobStore : public JobStore {
  public:
   SqliteJobStore(std::unique_ptr<FileLock> lock, std::unique_ptr<JobWriter> writer,
-                 GroupWriter::Options options)
-      : lock_(std::move(lock)), writer_(std::move(writer), std::move(options)) {}
+                 std::unique_ptr<Database> admin, SqliteJobStoreOptions options)
+      : lock_(std::move(lock)),
+        writer_(std::move(writer), std::move(options.writer)),
+        admin_(std::move(admin)) {}
   ~SqliteJobStore() override { writer_.Close(kCloseTimeout).IgnoreError(); }
 
   void AddReader(std::unique_ptr<JobReader> reader) { readers_.Add(std::move(reader)); }
@@ -83,6 +87,7 @@ class SqliteJobStore : public JobStore {
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override {
     return BorrowedReader(readers_)->ListUnfinished();
   }
+  StoreAdmin* admin() override { return &admin_; }
   absl::Status Health() const override { return writer_.Health(); }
   size_t PendingWrites() const override { return writer_.PendingWrites(); }
   absl::Status Close(absl::Duration timeout) override { return writer_.Close(timeout); }
@@ -91,6 +96,7 @@ class SqliteJobStore : public JobStore {
   const std::unique_ptr<FileLock> lock_;
   GroupWriter writer_;
   ReaderPool readers_;
+  SqliteAdmin admin_;
 };
 
 absl::Status Configure(Database& database) {
@@ -138,8 +144,16 @@ absl::StatusOr<std::unique_ptr<JobStore>> OpenSqliteJobStore(const std::string& 
     MOA_ASSIGN_OR_RETURN(std::unique_ptr<JobReader> reader, JobReader::Create(std::move(database)));
     readers.push_back(std::move(reader));
   }
+  MOA_ASSIGN_OR_RETURN(database, Database::Open(real_path, options.database));
+  MOA_RETURN_IF_ERROR(Configure(*database));
+  if (options.free_bytes_min > 0) {
+    options.writer.accepts = [space = std::make_shared<FreeSpace>(real_path, options.free_bytes_min,
+                                                                  options.free_bytes_at)] {
+      return space->Check();
+    };
+  }
   auto store = std::make_unique<SqliteJobStore>(std::move(lock), std::move(writer),
-                                                std::move(options.writer));
+                                                std::move(database), std::move(options));
   for (std::unique_ptr<JobReader>& reader : readers) store->AddReader(std::move(reader));
   return std::unique_ptr<JobStore>(std::move(store));
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +18,10 @@ struct SqliteJobStoreOptions {
   Database::Options database;
   // Reads that run at the same time; further ones wait. Each costs a connection with its cache.
   int readers = 2;
+  // While the disk has less left than this, new jobs are refused (RESOURCE_EXHAUSTED) and Health() says so: it is for
+  // the ends of those that were accepted. 0: not looked at. `free_bytes_at` is FreeBytesAt but in tests.
+  uint64_t free_bytes_min = 0;
+  std::function<absl::StatusOr<uint64_t>(const std::string& path)> free_bytes_at;
   // What the search for damage may add to the start.
   absl::Duration check_time_max = absl::Milliseconds(1500);
 };
