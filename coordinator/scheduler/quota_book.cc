@@ -1,6 +1,7 @@
 #include "coordinator/scheduler/quota_book.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace moa {
 namespace {
@@ -11,6 +12,19 @@ constexpr double kPlenty = 0.25;
 // Calls that go out before anything is known of a quota: so many in each such time.
 constexpr uint32_t kUnknownAtOnce = 8;
 constexpr absl::Duration kUnknownEvery = absl::Milliseconds(50);
+
+// Use counts for a need for about so long.
+constexpr absl::Duration kUseFor = absl::Seconds(30);
+
+// Of `max` calls at once those that a share allows; the whole where there is no bound.
+uint64_t Concurrent(uint32_t max, uint32_t share_ppm) {
+  return uint64_t{max} * share_ppm / kQuotaWhole;
+}
+uint32_t LeastShareOfCalls(uint32_t max) { return max == 0 ? 0 : (kQuotaWhole + max - 1) / max; }
+
+uint32_t Ppm(double part) {
+  return static_cast<uint32_t>(std::ceil(std::clamp(part, 0.0, 1.0) * kQuotaWhole));
+}
 
 uint64_t Whole(double value) { return static_cast<uint64_t>(std::max(0.0, value)); }
 
@@ -37,8 +51,8 @@ QuotaBook::Quota* QuotaBook::Find(const QuotaKey& of) {
   if (quotas_.size() >= kQuotasMax) return nullptr;
   const QuotaRule* rule = RuleFor(of);
   auto quota = std::make_unique<Quota>();
+  quota->ledger = QuotaLedger(rule == nullptr ? QuotaLimits() : rule->limits, share_ppm_initial_);
   if (rule != nullptr) {
-    quota->ledger = QuotaLedger(rule->limits);
     quota->concurrent_max = rule->concurrent_max;
     quota->is_known = !(rule->limits == QuotaLimits());
   }
@@ -48,7 +62,8 @@ QuotaBook::Quota* QuotaBook::Find(const QuotaKey& of) {
 absl::Time QuotaBook::FitsAt(const QuotaKey& of, uint64_t tokens, absl::Time now) {
   Quota* quota = Find(of);
   if (quota == nullptr) return now;
-  if (quota->concurrent_max > 0 && quota->gate.under_way() >= quota->concurrent_max) {
+  if (quota->concurrent_max > 0 &&
+      quota->gate.under_way() >= Concurrent(quota->concurrent_max, quota->ledger.share_ppm())) {
     return absl::InfiniteFuture();
   }
   absl::Time at = std::max(quota->gate.AdmitsAt(now), quota->ledger.FitsAt(tokens, now));
@@ -74,6 +89,9 @@ void QuotaBook::End(const Hold& hold, const CallEnd& end, absl::Time now) {
   StormGate& gate = hold.quota->gate;
   ledger.Learn(hold.reservation, end.headers, now);
   if (end.kind != CallEnd::Kind::kDropped) hold.quota->is_known = true;
+  if (end.kind == CallEnd::Kind::kProcessed) {
+    NoteUse(*hold.quota, 1, static_cast<double>(end.used.uncached), now);
+  }
   switch (end.kind) {
     case CallEnd::Kind::kProcessed:
       ledger.Settle(hold.reservation, end.used, now);
@@ -107,6 +125,64 @@ uint64_t QuotaBook::LimitBelow(absl::string_view model, uint64_t tokens) const {
   return largest;
 }
 
+void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now) {
+  Quota* quota = Find(of);
+  if (quota != nullptr) quota->ledger.SetShare(share_ppm, now);
+}
+
+void QuotaBook::LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now) {
+  Quota* quota = Find(of);
+  if (quota == nullptr || quota->ledger.known() || limits == QuotaLimits()) return;
+  quota->ledger.LearnLimits(limits, now);
+  quota->is_known = true;
+}
+
+void QuotaBook::NoteUse(Quota& quota, double calls, double tokens, absl::Time now) {
+  const double kept = std::exp(-std::max(0.0, absl::FDivDuration(now - quota.used_at, kUseFor)));
+  quota.used_calls = quota.used_calls * kept + calls;
+  quota.used_tokens = quota.used_tokens * kept + tokens;
+  quota.used_at = std::max(quota.used_at, now);
+}
+
+void QuotaBook::AddDemand(const Quota& quota, const QuotaDemand& queued, absl::Time now,
+                          QuotaNeed& need) {
+  const QuotaLedger& ledger = quota.ledger;
+  need.waits = true;
+  need.largest_tokens = queued.largest_tokens;
+  need.least_ppm =
+      std::max(ledger.LeastShare(queued.largest_tokens), LeastShareOfCalls(quota.concurrent_max));
+  need.wants_whole = need.least_ppm > ledger.share_ppm();
+  need.whole_for = ledger.WholeFor(queued.largest_tokens, now);
+}
+
+std::vector<QuotaNeed> QuotaBook::Needs(const absl::btree_map<std::string, QuotaDemand>& queued,
+                                        absl::Time now) const {
+  std::vector<QuotaNeed> needs;
+  for (const auto& [of, quota] : quotas_) {
+    const QuotaLedger& ledger = quota->ledger;
+    QuotaNeed& need = needs.emplace_back();
+    need.of = of;
+    need.share_ppm = ledger.share_ppm();
+    need.limits = ledger.limits();
+    Quota used = *quota;
+    NoteUse(used, 0, 0, now);
+    const double a_minute = absl::FDivDuration(absl::Minutes(1), kUseFor);
+    double calls = static_cast<double>(ledger.reserved_requests());
+    double tokens = static_cast<double>(ledger.reserved_tokens());
+    const auto waiting = queued.find(of.model);
+    if (waiting != queued.end()) {
+      calls += static_cast<double>(waiting->second.calls);
+      tokens += static_cast<double>(waiting->second.tokens);
+      AddDemand(*quota, waiting->second, now, need);
+    }
+    double part = ledger.PartOfMinute(calls + used.used_calls * a_minute,
+                                      tokens + used.used_tokens * a_minute);
+    if (quota->concurrent_max > 0) part = std::max(part, calls / quota->concurrent_max);
+    need.need_ppm = Ppm(part);
+  }
+  return needs;
+}
+
 bool QuotaBook::HasPlenty(const QuotaKey& of, absl::Time now) {
   Quota* quota = Find(of);
   if (quota == nullptr) return true;
@@ -136,6 +212,7 @@ std::vector<QuotaView> QuotaBook::Views(absl::Time now) const {
       show(ledger.uncached(period), &QuotaLimits::tokens);
       show(ledger.total(period), &QuotaLimits::total_tokens);
     }
+    view.share_ppm = ledger.share_ppm();
     view.reserved_requests = ledger.reserved_requests();
     view.reserved_tokens = ledger.reserved_tokens();
     view.window = quota->gate.window();

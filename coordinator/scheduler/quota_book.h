@@ -27,9 +27,10 @@ struct QuotaRule {
 // What a quota holds, for people and metrics.
 struct QuotaView {
   QuotaKey of{};
-  QuotaLimits limits{};            // as known now; minute, hour, day
-  QuotaLimits remaining{};         // never below zero
-  uint64_t reserved_requests = 0;  // calls under way
+  QuotaLimits limits{};              // as known now; minute, hour, day
+  QuotaLimits remaining{};           // never below zero
+  uint32_t share_ppm = kQuotaWhole;  // of it, that may be used here; `remaining` is of the share
+  uint64_t reserved_requests = 0;    // calls under way
   uint64_t reserved_tokens = 0;
   double window = 0;   // calls at once while the provider is busy; 0: no bound
   bool storm = false;  // only probes are sent
@@ -52,6 +53,13 @@ struct CallEnd {
   uint64_t random = 0;  // spreads pauses
 };
 
+// What is queued for a model: with what is under way, what a replica needs of its quotas.
+struct QuotaDemand {
+  uint64_t calls = 0;
+  uint64_t tokens = 0;
+  uint64_t largest_tokens = 0;  // of one call
+};
+
 // All quotas: for each organisation's key and model a ledger and a gate. A call may be sent when both let it.
 // Until a first reply has told what the limits are, calls go out a few at a time, more every moment: a burst into
 // the unknown would be refused for the most part.
@@ -62,7 +70,11 @@ class QuotaBook {
   struct Quota {
     QuotaLedger ledger;
     StormGate gate;
-    uint32_t concurrent_max = 0;
+    uint32_t concurrent_max = 0;  // of all replicas
+    // What was used lately, older use counting less and less: what half a minute's use is at this rate.
+    double used_calls = 0;
+    double used_tokens = 0;
+    absl::Time used_at = absl::InfinitePast();
     bool is_known = false;  // a limit is configured, or a reply has told what there is to tell
     absl::Time first_sent = absl::InfiniteFuture();
   };
@@ -73,7 +85,9 @@ class QuotaBook {
     uint64_t round = 0;
   };
 
-  explicit QuotaBook(std::vector<QuotaRule> rules = {}) : rules_(std::move(rules)) {}
+  // `share_ppm`: of each quota, until SetShare.
+  explicit QuotaBook(std::vector<QuotaRule> rules = {}, uint32_t share_ppm = kQuotaWhole)
+      : rules_(std::move(rules)), share_ppm_initial_(share_ppm) {}
   QuotaBook(const QuotaBook&) = delete;
   QuotaBook& operator=(const QuotaBook&) = delete;
 
@@ -87,6 +101,14 @@ class QuotaBook {
   // never be let in. 0: some quota may hold it.
   uint64_t LimitBelow(absl::string_view model, uint64_t tokens) const;
 
+  // What replicas settle among each other (quota_shares.h): the part of a quota that may be used here, and limits
+  // that another has learned, which count where none is known.
+  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now);
+  void LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now);
+  // Of each quota, given what is queued by model.
+  std::vector<QuotaNeed> Needs(const absl::btree_map<std::string, QuotaDemand>& queued,
+                               absl::Time now) const;
+
   // True while there is plenty: for calls that are only nice to have.
   bool HasPlenty(const QuotaKey& of, absl::Time now);
   // Until when the provider has closed it; InfinitePast when it is open.
@@ -96,9 +118,13 @@ class QuotaBook {
 
  private:
   Quota* Find(const QuotaKey& of);
+  static void NoteUse(Quota& quota, double calls, double tokens, absl::Time now);
+  static void AddDemand(const Quota& quota, const QuotaDemand& queued, absl::Time now,
+                        QuotaNeed& need);
   const QuotaRule* RuleFor(const QuotaKey& of) const;
 
   const std::vector<QuotaRule> rules_;
+  const uint32_t share_ppm_initial_;
   absl::btree_map<QuotaKey, std::unique_ptr<Quota>> quotas_;
 };
 

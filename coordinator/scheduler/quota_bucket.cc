@@ -23,12 +23,18 @@ constexpr double kRefillShareMin = 1.0 / 20;
 double QuotaBucket::LevelAt(absl::Time now) const {
   if (now <= updated_) return level_;
   const double seconds = absl::ToDoubleSeconds(now - updated_);
-  return std::min(limit_, level_ + RefillRate() * seconds);
+  if (level_ > capacity()) {
+    return std::max(capacity(), level_ - (1 - share_) * WholeRate() * seconds);
+  }
+  const double rate = RefillRate();
+  return rate > 0 ? std::min(capacity(), level_ + rate * seconds) : level_;
 }
 
+double QuotaBucket::WholeRate() const { return limit_ / absl::ToDoubleSeconds(period_); }
+
 double QuotaBucket::RefillRate() const {
-  const double whole = limit_ / absl::ToDoubleSeconds(period_);
-  return std::max(whole - drain_, whole * kRefillShareMin);
+  const double whole = WholeRate();
+  return std::max(whole - drain_, whole * kRefillShareMin) * share_;
 }
 
 void QuotaBucket::Advance(absl::Time now) {
@@ -40,31 +46,50 @@ void QuotaBucket::Advance(absl::Time now) {
 }
 
 void QuotaBucket::Shift(double step) {
-  level_ = std::min(limit_, level_ + step);
+  level_ = std::min(std::max(level_, capacity()), level_ + step);
   corrected_ += step;
   // One great error (a restart, a burst elsewhere) is not a drain.
-  const double whole = limit_ / absl::ToDoubleSeconds(period_);
+  const double whole = WholeRate();
   const double small = std::clamp(step, -kDrainStepSeconds * whole, kDrainStepSeconds * whole);
   drain_ = std::clamp(drain_ - small * kDrainGain, 0.0, whole);
 }
 
-void QuotaBucket::SetLimit(double limit, double in_flight, absl::Time now) {
+void QuotaBucket::SetLimit(double limit, double in_flight, absl::Time now, double gone) {
   if (limit <= 0 || limit == limit_) return;
   if (!known()) {
     limit_ = limit;
-    level_ = limit - in_flight;
+    level_ = (limit - gone) * share_ - in_flight;
+    // Before, no share bound anything; a small one would pay for that for a long time, and no report would correct it.
+    if (share_ < 1) level_ = std::max(level_, 0.0);
     updated_ = now;
     return;
   }
   Advance(now);
+  const bool lower = limit < limit_;
   limit_ = limit;
-  level_ = std::min(level_, limit_);
+  if (lower) level_ = std::min(level_, capacity());
+}
+
+void QuotaBucket::LearnLimit(double limit, double in_flight, absl::Time now) {
+  if (!known()) SetLimit(limit, in_flight, now, limit);
+}
+
+void QuotaBucket::SetShare(double share, absl::Time now) {
+  if (share == share_) return;
+  if (known()) Advance(now);
+  share_ = share;
+  ++share_version_;
 }
 
 absl::Time QuotaBucket::FitsAt(double amount, absl::Time now) const {
   if (!known()) return now;
-  const double margin = kMarginShare * limit_ + std::min(noise_, kNoiseShareMax * limit_);
-  const double missing = std::min(amount + margin, limit_) - LevelAt(now);
+  if (share_ <= 0) return absl::InfiniteFuture();
+  const double margin = kMarginShare * capacity() + std::min(noise_, kNoiseShareMax * capacity());
+  const double level = LevelAt(now);
+  if (share_ < 1 && amount > capacity()) {
+    return amount + margin <= level ? now : absl::InfiniteFuture();
+  }
+  const double missing = std::min(amount + margin, capacity()) - level;
   if (missing <= 0) return now;
   // Up to the next microsecond: the level must be there when the timer rings.
   return now + absl::Ceil(absl::Seconds(missing / RefillRate()), absl::Microseconds(1)) +
@@ -75,25 +100,34 @@ QuotaBucket::Snapshot QuotaBucket::Take(double amount, absl::Time now) {
   if (!known()) return {};
   Advance(now);
   level_ -= amount;
-  return {.known = true, .level = level_, .corrected = corrected_};
+  return {.known = true, .level = level_, .corrected = corrected_, .share_version = share_version_};
 }
 
 void QuotaBucket::GiveBack(double amount, absl::Time now) {
   if (!known()) return;
   Advance(now);
-  level_ = std::min(limit_, level_ + amount);
+  level_ = std::min(std::max(level_, capacity()), level_ + amount);
 }
 
 void QuotaBucket::Correct(const Snapshot& then, double remaining, double others,
                           double others_amount, absl::Time now) {
   if (!known() || !then.known) return;
+  Advance(now);
+  if (then.share_version != share_version_) {
+    // What others sent in between that report does not know.
+    if (remaining < level_) Shift(remaining - level_);
+    return;
+  }
   const double error =
       std::min(remaining, limit_) - std::min(then.level, limit_) - (corrected_ - then.corrected);
   const double doubtful = std::clamp(error, -others_amount, others_amount);
-  const double step = error - doubtful + doubtful / (1 + others);
-  Advance(now);
+  if (share_ < 1) {
+    // Coincidences would not outweigh each other: those to the other side look like what other replicas hold.
+    if (error < doubtful) Shift(error - doubtful);
+    return;
+  }
   noise_ += kNoiseGain * (std::abs(error) - noise_);
-  Shift(step);
+  Shift(error - doubtful + doubtful / (1 + others));
 }
 
 void QuotaBucket::Refused(double amount, absl::Time now) {

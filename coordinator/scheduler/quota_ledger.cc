@@ -1,6 +1,7 @@
 #include "coordinator/scheduler/quota_ledger.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/check.h"
 
@@ -22,12 +23,15 @@ constexpr absl::Duration kClosedMax = absl::Hours(24);
 
 }  // namespace
 
-QuotaLedger::QuotaLedger(const QuotaLimits& configured) {
+QuotaLedger::QuotaLedger(const QuotaLimits& configured, uint32_t share_ppm) {
+  const absl::Time start = absl::InfinitePast();
   for (size_t i = 0; i < kQuotaPeriods; ++i) {
     requests_[i] = QuotaBucket(kLengths[i]);
     uncached_[i] = QuotaBucket(kLengths[i]);
     total_[i] = QuotaBucket(kLengths[i]);
-    const absl::Time start = absl::InfinitePast();
+  }
+  SetShare(share_ppm, start);
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
     if (configured.requests[i]) {
       requests_[i].SetLimit(static_cast<double>(*configured.requests[i]), 0, start);
     }
@@ -41,6 +45,74 @@ QuotaLedger::QuotaLedger(const QuotaLimits& configured) {
       total_configured_[i] = true;
     }
   }
+}
+
+void QuotaLedger::SetShare(uint32_t share_ppm, absl::Time now) {
+  share_ppm_ = std::min(share_ppm, kQuotaWhole);
+  const double share = static_cast<double>(share_ppm_) / kQuotaWhole;
+  for (Buckets* buckets : {&requests_, &uncached_, &total_}) {
+    for (QuotaBucket& bucket : *buckets) bucket.SetShare(share, now);
+  }
+}
+
+void QuotaLedger::LearnLimits(const QuotaLimits& limits, absl::Time now) {
+  if (known()) return;
+  const auto calls = static_cast<double>(reserved_requests_);
+  const auto tokens = static_cast<double>(reserved_tokens_);
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    const auto learn = [&](QuotaBucket& bucket, std::optional<uint64_t> limit, double in_flight) {
+      if (limit) bucket.LearnLimit(static_cast<double>(*limit), in_flight, now);
+    };
+    learn(requests_[i], limits.requests[i], calls);
+    learn(uncached_[i], limits.tokens[i], tokens);
+    learn(total_[i], limits.total_tokens[i], tokens);
+  }
+}
+
+bool QuotaLedger::known() const { return !(limits() == QuotaLimits()); }
+
+QuotaLimits QuotaLedger::limits() const {
+  QuotaLimits limits;
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    const auto limit = [](const QuotaBucket& bucket) {
+      return bucket.known() ? std::optional(static_cast<uint64_t>(bucket.limit())) : std::nullopt;
+    };
+    limits.requests[i] = limit(requests_[i]);
+    limits.tokens[i] = limit(uncached_[i]);
+    limits.total_tokens[i] = limit(total_[i]);
+  }
+  return limits;
+}
+
+uint32_t QuotaLedger::LeastShare(uint64_t tokens) const {
+  double least = 0;
+  const auto add = [&](const QuotaBucket& bucket, double amount) {
+    if (bucket.known()) least = std::max(least, std::min(1.0, amount / bucket.limit()));
+  };
+  for (size_t i = 0; i < kQuotaPeriods; ++i) {
+    add(requests_[i], 1);
+    add(uncached_[i], static_cast<double>(tokens));
+    add(total_[i], static_cast<double>(tokens));
+  }
+  return static_cast<uint32_t>(std::ceil(least * kQuotaWhole));
+}
+
+absl::Duration QuotaLedger::WholeFor(uint64_t tokens, absl::Time now) const {
+  QuotaLedger whole = *this;
+  whole.SetShare(kQuotaWhole, now);
+  whole.closed_until_ = absl::InfinitePast();  // closed for others as well
+  return whole.FitsAt(tokens, now) - now;
+}
+
+double QuotaLedger::PartOfMinute(double calls, double tokens) const {
+  const auto part = [](const Buckets& buckets, double amount) {
+    for (size_t i = 0; i < kQuotaPeriods; ++i) {
+      if (!buckets[i].known()) continue;
+      return amount / (buckets[i].limit() * absl::FDivDuration(absl::Minutes(1), kLengths[i]));
+    }
+    return 0.0;
+  };
+  return std::max({part(requests_, calls), part(uncached_, tokens), part(total_, tokens)});
 }
 
 absl::Time QuotaLedger::FitsAt(uint64_t tokens, absl::Time now) const {
@@ -104,7 +176,7 @@ void QuotaLedger::Refused(const Reservation& reservation, std::optional<absl::Du
   }
 }
 
-void QuotaLedger::LearnLimits(const RateLimits& headers, uint64_t own_tokens, absl::Time now) {
+void QuotaLedger::LearnHeaders(const RateLimits& headers, uint64_t own_tokens, absl::Time now) {
   const double calls = static_cast<double>(reserved_requests_);
   const double tokens = static_cast<double>(reserved_tokens_);
   for (size_t i = 0; i < kQuotaPeriods; ++i) {
@@ -113,21 +185,20 @@ void QuotaLedger::LearnLimits(const RateLimits& headers, uint64_t own_tokens, ab
       const bool first = !requests_[i].known();
       const auto limit = static_cast<double>(*requests.limit);
       // What remained when the call was let in, less what has gone out since.
+      const bool told = first && requests.remaining;
       const double gone =
-          first && requests.remaining
-              ? limit - std::min(limit, static_cast<double>(*requests.remaining)) + calls - 1
-              : calls;
-      requests_[i].SetLimit(limit, gone, now);
+          told ? limit - std::min(limit, static_cast<double>(*requests.remaining)) : 0;
+      requests_[i].SetLimit(limit, told ? calls - 1 : calls, now, gone);
     }
     const RateLimits::Window& window = headers.tokens[i];
     if (!window.limit || *window.limit == 0) continue;
     const auto limit = static_cast<double>(*window.limit);
     const bool first = !uncached_[i].known();
     const bool of_uncached = window.remaining && !reports_total_[i];
-    const double gone = first && of_uncached ? limit - static_cast<double>(*window.remaining) +
-                                                   tokens - static_cast<double>(own_tokens)
-                                             : tokens;
-    uncached_[i].SetLimit(limit, gone, now);
+    const bool told = first && of_uncached;
+    const double gone = told ? limit - static_cast<double>(*window.remaining) : 0;
+    const double in_flight = told ? tokens - static_cast<double>(own_tokens) : tokens;
+    uncached_[i].SetLimit(limit, in_flight, now, gone);
     if (!total_configured_[i]) total_[i].SetLimit(limit * kTotalFactor, tokens, now);
   }
 }
@@ -147,7 +218,7 @@ void QuotaLedger::Learn(const Reservation& reservation, const RateLimits& header
         (reports_total_[i] ? reservation.total : reservation.uncached)[i],
         static_cast<double>(*window.remaining), reservation.others, reservation.others_tokens, now);
   }
-  LearnLimits(headers, reservation.tokens, now);
+  LearnHeaders(headers, reservation.tokens, now);
 }
 
 uint64_t QuotaLedger::LimitBelow(uint64_t tokens) const {
@@ -166,7 +237,8 @@ double QuotaLedger::Headroom(absl::Time now) const {
   double least = closed_until_ > now ? 0 : 1;
   for (const QuotaBucket* bucket : {&requests_[minute], &uncached_[minute], &total_[minute]}) {
     if (!bucket->known()) continue;
-    least = std::min(least, std::max(0.0, bucket->LevelAt(now) / bucket->limit()));
+    const double capacity = bucket->capacity();
+    least = std::min(least, capacity > 0 ? std::max(0.0, bucket->LevelAt(now) / capacity) : 0);
   }
   return least;
 }

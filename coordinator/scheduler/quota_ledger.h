@@ -38,7 +38,13 @@ class QuotaLedger {
     uint64_t total = 0;
   };
 
-  explicit QuotaLedger(const QuotaLimits& configured = {});
+  // `share_ppm`: of the whole quota, what may be used here; a configured one starts full.
+  explicit QuotaLedger(const QuotaLimits& configured = {}, uint32_t share_ppm = kQuotaWhole);
+
+  // From now on. Nothing fits a share of 0, unless no limit is known.
+  void SetShare(uint32_t share_ppm, absl::Time now);
+  // Limits as another replica knows them; nothing happens where any is known here.
+  void LearnLimits(const QuotaLimits& limits, absl::Time now);
 
   // When a call of `tokens` may be sent; `now` at the earliest. Not while the ledger is closed.
   absl::Time FitsAt(uint64_t tokens, absl::Time now) const;
@@ -54,10 +60,20 @@ class QuotaLedger {
 
   // The smallest known limit on tokens that a call of `tokens` exceeds: it can never be let in. 0: none.
   uint64_t LimitBelow(uint64_t tokens) const;
+  // The smallest share that holds a call of `tokens`, of which what exceeds the limit waits for the whole. 0 when no
+  // limit is known.
+  uint32_t LeastShare(uint64_t tokens) const;
+  // How long one has to have the whole quota until a call of `tokens` fits.
+  absl::Duration WholeFor(uint64_t tokens, absl::Time now) const;
+  // What part of what the limits allow in a minute the calls and tokens are, the larger part; 0 when none is known.
+  double PartOfMinute(double calls, double tokens) const;
 
-  // Share of the minute's buckets that is left, the least of them; 1 when nothing is known.
+  // What is left of this share of the minute's buckets, as a part of it, the least; 1 when nothing is known.
   double Headroom(absl::Time now) const;
 
+  bool known() const;  // any limit
+  QuotaLimits limits() const;
+  uint32_t share_ppm() const { return share_ppm_; }
   absl::Time closed_until() const { return closed_until_; }
   uint64_t reserved_tokens() const { return reserved_tokens_; }
   uint64_t reserved_requests() const { return reserved_requests_; }
@@ -68,9 +84,10 @@ class QuotaLedger {
  private:
   using Buckets = std::array<QuotaBucket, kQuotaPeriods>;
   static size_t Index(QuotaPeriod period) { return static_cast<size_t>(period); }
-  void LearnLimits(const RateLimits& headers, uint64_t own_tokens, absl::Time now);
+  void LearnHeaders(const RateLimits& headers, uint64_t own_tokens, absl::Time now);
   void Return(const Reservation& reservation);
 
+  uint32_t share_ppm_ = kQuotaWhole;
   Buckets requests_;
   Buckets uncached_;
   Buckets total_;

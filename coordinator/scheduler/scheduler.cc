@@ -27,7 +27,7 @@ uint64_t Reserved(const ReadyAttempt& attempt) {
 
 Scheduler::Scheduler(SchedulerOptions options)
     : options_(std::move(options)),
-      quotas_(options_.quotas),
+      quotas_(options_.quotas, options_.share_ppm_initial),
       retries_(options_.retries),
       hedges_(options_.hedges) {}
 
@@ -40,11 +40,30 @@ void Scheduler::Enqueue(ReadyAttempt attempt) {
   by_age_.emplace(attempt.enqueued_at, ref);
   const auto [it, inserted] = queued_.emplace(ref, std::move(attempt));
   MOA_CHECK(inserted);
+  NoteQueued(it->second);
   if (it->second.not_before > it->second.enqueued_at) {
     held_.emplace(it->second.not_before, ref);
   } else {
     MakeReady(it->second);
   }
+}
+
+void Scheduler::NoteQueued(const ReadyAttempt& attempt) {
+  if (attempt.kind == AttemptKind::kHedge) return;
+  Waiting& waiting = waiting_of_[attempt.model];
+  ++waiting.calls;
+  waiting.tokens += Reserved(attempt);
+  ++waiting.by_tokens[Reserved(attempt)];
+}
+
+void Scheduler::NoteUnqueued(const ReadyAttempt& attempt) {
+  if (attempt.kind == AttemptKind::kHedge) return;
+  const auto it = waiting_of_.find(attempt.model);
+  Waiting& waiting = it->second;
+  waiting.tokens -= Reserved(attempt);
+  const auto size = waiting.by_tokens.find(Reserved(attempt));
+  if (--size->second == 0) waiting.by_tokens.erase(size);
+  if (--waiting.calls == 0) waiting_of_.erase(it);
 }
 
 void Scheduler::MakeReady(const ReadyAttempt& attempt) {
@@ -69,6 +88,7 @@ bool Scheduler::Remove(const AttemptRef& ref) {
   const auto it = queued_.find(ref);
   if (it == queued_.end()) return false;
   const ReadyAttempt& attempt = it->second;
+  NoteUnqueued(attempt);
   by_age_.erase({attempt.enqueued_at, ref});
   if (held_.erase({attempt.not_before, ref}) == 0) {
     Unqueue(tenants_.at(attempt.tenant), {attempt.kind, attempt.model},
@@ -234,6 +254,7 @@ void Scheduler::Place(const Pick& pick, TenantQueue& queue, absl::Time now) {
   by_age_.erase({queued->second.enqueued_at, ref});
   const ReadyAttempt attempt = std::move(queued->second);
   queued_.erase(queued);
+  NoteUnqueued(attempt);
   StartRunning(attempt, pick.worker, now);
 }
 
@@ -350,6 +371,16 @@ uint64_t Scheduler::LeastDemandOf(const AttemptRef& ref) const {
   return reserved - prompt + static_cast<uint64_t>(kSurePromptShare * static_cast<double>(prompt));
 }
 
+std::vector<QuotaNeed> Scheduler::QuotaNeeds(absl::Time now) const {
+  absl::btree_map<std::string, QuotaDemand> queued;
+  for (const auto& [model, waiting] : waiting_of_) {
+    queued.emplace(model, QuotaDemand{.calls = waiting.calls,
+                                      .tokens = waiting.tokens,
+                                      .largest_tokens = waiting.by_tokens.rbegin()->first});
+  }
+  return quotas_.Needs(queued, now);
+}
+
 uint32_t Scheduler::RunningOn(const WorkerId& id) const {
   const auto it = workers_.find(id);
   return it == workers_.end() ? 0 : it->second.running;
@@ -375,6 +406,13 @@ void Scheduler::CheckInvariants() const {
   MOA_CHECK(ready_of == ready_of_);
   MOA_CHECK(ready + held_.size() == queued_.size());
   MOA_CHECK(by_age_.size() == queued_.size());
+  absl::btree_map<std::string, uint64_t> waiting;
+  for (const auto& [time, ref] : by_age_) {
+    const ReadyAttempt& attempt = queued_.at(ref);
+    if (attempt.kind != AttemptKind::kHedge) waiting[attempt.model] += Reserved(attempt);
+  }
+  MOA_CHECK(waiting.size() == waiting_of_.size());
+  for (const auto& [model, tokens] : waiting) MOA_CHECK(waiting_of_.at(model).tokens == tokens);
   MOA_CHECK(running == running_.size());
   absl::btree_map<WorkerId, uint32_t> counted;
   absl::btree_map<Tenant, uint32_t> of_tenant;

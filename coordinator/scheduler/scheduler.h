@@ -86,6 +86,16 @@ class Scheduler {
   }
   uint32_t RunningOn(const WorkerId& worker) const;
   std::vector<QuotaView> Quotas(absl::Time now) const { return quotas_.Views(now); }
+  // Quotas that are shared among replicas (quota_shares.h). A share, from 0 to kQuotaWhole, counts from now on;
+  // afterwards Assign may have something to do. Limits that another replica knows are used where none is known.
+  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now) {
+    quotas_.SetShare(of, share_ppm, now);
+  }
+  void LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now) {
+    quotas_.LearnLimits(of, limits, now);
+  }
+  // Of every quota known here, ordered by key; hedges not counted.
+  std::vector<QuotaNeed> QuotaNeeds(absl::Time now) const;
   double retries_saved() const { return retries_.saved(); }
   // Attempts that are ready and wait, by model; hedges not counted.
   const absl::btree_map<std::string, size_t>& ready_by_model() const { return ready_of_; }
@@ -102,6 +112,12 @@ class Scheduler {
     uint32_t running = 0;
     uint64_t last_served = 0;
     size_t queued = 0;
+  };
+  // What is queued for a model, hedges not counted.
+  struct Waiting {
+    uint64_t tokens = 0;
+    uint64_t calls = 0;
+    absl::btree_map<uint64_t, uint64_t> by_tokens;  // how many calls of that size
   };
   struct Worker {
     WorkerCapacity capacity;
@@ -131,6 +147,8 @@ class Scheduler {
     WorkerId worker;
   };
 
+  void NoteQueued(const ReadyAttempt& attempt);
+  void NoteUnqueued(const ReadyAttempt& attempt);
   void MakeReady(const ReadyAttempt& attempt);
   void MoveHeld(absl::Time now);
   // The worker for the attempt, or null: none is free, or its quota has no room (then noted in `round`).
@@ -152,6 +170,7 @@ class Scheduler {
   absl::btree_set<std::pair<absl::Time, AttemptRef>> by_age_;  // enqueued_at, of all queued
   absl::btree_set<std::pair<absl::Time, AttemptRef>> held_;    // not_before
   absl::btree_map<std::string, size_t> ready_of_;              // by model, hedges not counted
+  absl::btree_map<std::string, Waiting> waiting_of_;           // by model
   absl::btree_map<Tenant, TenantQueue> tenants_;
   absl::btree_map<WorkerId, Worker> workers_;
   absl::btree_set<std::pair<uint32_t, WorkerId>> by_free_;  // free slots > 0 only

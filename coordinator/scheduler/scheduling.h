@@ -49,6 +49,9 @@ struct Assignment {
 
 struct SchedulerOptions {
   std::vector<QuotaRule> quotas;
+  // Of each quota, what may be used here before SetShare says so: all of it where there are no replicas, 0 where
+  // another may be using it.
+  uint32_t share_ppm_initial = kQuotaWhole;
   RetryBudget::Options retries;
   bool hedging = true;
   // Hedges may add this share to the calls.
