@@ -64,7 +64,7 @@ void Coordinator::UseShares(const QuotaShareAnswer::Shares& shares, bool alone,
     loop_.AssertHeld();
     const absl::Time now = Loop::Now();
     for (const auto& [of, limits] : learned) scheduler_.LearnLimits(of, limits, now);
-    for (const auto& [of, share] : shares) scheduler_.SetShare(of, share, alone, now);
+    for (const auto& [of, share] : shares) scheduler_.SetShare(of, share, now, alone);
     used.set_value();
   });
   used.get_future().get();

@@ -126,7 +126,7 @@ uint64_t QuotaBook::LimitBelow(absl::string_view model, uint64_t tokens) const {
   return largest;
 }
 
-void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, bool starts_full, absl::Time now) {
+void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool starts_full) {
   Quota* quota = Find(of);
   if (quota == nullptr) return;
   const QuotaRule* rule = RuleFor(of);

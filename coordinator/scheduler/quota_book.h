@@ -104,7 +104,7 @@ class QuotaBook {
   // What replicas settle among each other (quota_shares.h): the part of a quota that may be used here, and limits
   // that another has learned, which count where none is known. With `starts_full` a quota of which nothing was used yet
   // counts as untouched, as it does for a coordinator that shares none: there is no other replica.
-  void SetShare(const QuotaKey& of, uint32_t share_ppm, bool starts_full, absl::Time now);
+  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool starts_full = false);
   void LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now);
   // Whether a call was held back since this was last asked because nothing of its quota may be used here.
   bool TakeShareWanted() { return std::exchange(share_wanted_, false); }

@@ -109,7 +109,7 @@ class Split {
   }
 
   uint32_t TargetInTurns() {
-    if (mine_.holds && false) {
+    if (mine_.holds) {
       if (NextOther() != nullptr && (!need_.waits || IsTurnOver())) PassOn();
     } else if (need_.waits && !OtherHolds()) {
       const QuotaShareRow* other = NextOther();

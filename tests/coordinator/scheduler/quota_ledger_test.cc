@@ -141,6 +141,49 @@ TEST(QuotaLedgerTest, KnowsWhichCallsItNeverHolds) {
   ledger.Settle(reservation, {}, kLedgerStart);
 }
 
+TEST(QuotaLedgerTest, ACallIsBeyondTheQuotaByTheWholeLimitAndNotByAShare) {
+  QuotaLedger ledger(PerMinute(10, 1000), 100'000);
+  EXPECT_EQ(ledger.LimitBelow(1000), 0u);
+  EXPECT_EQ(ledger.LimitBelow(1001), 1000u);
+  EXPECT_EQ(ledger.FitsAt(101, kLedgerStart), absl::InfiniteFuture());
+  EXPECT_EQ(ledger.FitsAt(90, kLedgerStart), kLedgerStart);
+}
+
+TEST(QuotaLedgerTest, TellsTheLeastShareThatHoldsACall) {
+  EXPECT_EQ(QuotaLedger().LeastShare(1000), 0u);
+  const QuotaLedger ledger(PerMinute(10, 1000));
+  EXPECT_EQ(ledger.LeastShare(0), 100'000u) << "a request of ten";
+  EXPECT_EQ(ledger.LeastShare(600), 600'000u);
+  EXPECT_EQ(ledger.LeastShare(5000), kQuotaWhole);
+}
+
+TEST(QuotaLedgerTest, TellsHowLongTheWholeIsNeeded) {
+  QuotaLedger ledger(PerMinute(10, 1000), 0);
+  EXPECT_GT(ledger.WholeFor(600, kLedgerStart), absl::Seconds(36));
+  EXPECT_LT(ledger.WholeFor(600, kLedgerStart), absl::Seconds(37));
+  EXPECT_EQ(QuotaLedger().WholeFor(600, kLedgerStart), absl::ZeroDuration());
+}
+
+TEST(QuotaLedgerTest, LearnsLimitsFromOthersOnlyWhereItKnowsNone) {
+  QuotaLedger ledger({}, 500'000);
+  ledger.LearnLimits(PerMinute(10, 1000), kLedgerStart);
+  EXPECT_EQ(ledger.limits().tokens[0], 1000u);
+  EXPECT_EQ(Left(ledger), 0);
+  EXPECT_DOUBLE_EQ(Left(ledger, kLedgerStart + absl::Minutes(5)), 500);
+  ledger.LearnLimits(PerMinute(20, 2000), kLedgerStart);
+  EXPECT_EQ(ledger.limits().tokens[0], 1000u);
+}
+
+TEST(QuotaLedgerTest, CountsWhatAMinuteAllows) {
+  EXPECT_EQ(QuotaLedger().PartOfMinute(100, 100), 0);
+  const QuotaLedger ledger(PerMinute(10, 1000));
+  EXPECT_DOUBLE_EQ(ledger.PartOfMinute(1, 50), 0.1);
+  EXPECT_DOUBLE_EQ(ledger.PartOfMinute(1, 500), 0.5);
+  QuotaLimits by_day;
+  by_day.tokens[2] = 1'440'000;
+  EXPECT_DOUBLE_EQ(QuotaLedger(by_day).PartOfMinute(0, 500), 0.5);
+}
+
 TEST(QuotaLedgerTest, HeadroomIsTheLeastOfTheMinutesShares) {
   QuotaLedger ledger(PerMinute(10, 1000));
   EXPECT_EQ(ledger.Headroom(kLedgerStart), 1);

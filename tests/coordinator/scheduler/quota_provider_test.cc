@@ -12,52 +12,14 @@
 #include <utility>
 
 #include "coordinator/scheduler/quota_book.h"
+#include "tests/coordinator/scheduler/simulated_provider.h"
 
 namespace moa {
 namespace {
 
-const absl::Time kSimStart = absl::FromUnixSeconds(1'700'000'000);
+using Provider = SimulatedProvider;
+
 const QuotaKey kOf{.key = "k", .model = "m"};
-
-class Provider {
- public:
-  struct Bucket {
-    double limit = 0;
-    double level = 0;
-    absl::Time at = kSimStart;
-    double Level(absl::Time now) {
-      level = std::min(limit, level + limit * absl::FDivDuration(now - at, absl::Minutes(1)));
-      at = now;
-      return level;
-    }
-  };
-  Bucket requests;
-  Bucket tokens;
-
-  void SetLimits(double requests_per_minute, double tokens_per_minute, absl::Time now) {
-    requests.Level(now);
-    tokens.Level(now);
-    requests.limit = requests_per_minute;
-    tokens.limit = tokens_per_minute;
-    requests.level = std::min(requests.level, requests.limit);
-    tokens.level = std::min(tokens.level, tokens.limit);
-  }
-  bool Admit(double estimate, absl::Time now, RateLimits* headers) {
-    const bool fits = requests.Level(now) >= 1 && tokens.Level(now) >= estimate;
-    if (fits) {
-      requests.level -= 1;
-      tokens.level -= estimate;
-    }
-    headers->requests[0] = {static_cast<uint64_t>(requests.limit),
-                            static_cast<uint64_t>(std::max(0.0, requests.level))};
-    headers->tokens[0] = {static_cast<uint64_t>(tokens.limit),
-                          static_cast<uint64_t>(std::max(0.0, tokens.level))};
-    return fits;
-  }
-  void Settle(double estimate, double used, absl::Time now) {
-    tokens.level = std::min(tokens.limit, tokens.Level(now) + estimate - used);
-  }
-};
 
 struct Outcome {
   int sent = 0;
