@@ -5,16 +5,9 @@
 
 namespace moa {
 
-std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
-                                           CoordinatorOptions* options) {
-  FlagSet flags({.name = "moa-coordinator",
-                 .description =
-                     "Takes mixture-of-agents jobs, hands their tasks to workers and keeps "
-                     "what is accepted on disk.",
-                 .version = MoaVersion(),
-                 .examples = "  moa-coordinator --store sqlite:/var/lib/moa/jobs.db\n"
-                             "  moa-coordinator --listen 0.0.0.0:7070 --tls-cert cert.pem "
-                             "--tls-key key.pem --tls-client-ca ca.pem"});
+namespace {
+
+void AddNetworkFlags(FlagSet& flags, CoordinatorOptions* options) {
   flags.Group("Network");
   flags.Address("listen", &options->listen, "where clients and workers connect (gRPC)");
   flags.Address("metrics-listen", &options->metrics_listen,
@@ -37,6 +30,9 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
       "how long a coordinator goes on without reaching the store, and how long its jobs wait "
       "for another one when it has died; the same for all",
       absl::Milliseconds(500), absl::Hours(1));
+}
+
+void AddJobFlags(FlagSet& flags, CoordinatorOptions* options) {
   flags.Group("Jobs");
   flags.String("store", &options->store,
                "where jobs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
@@ -78,6 +74,22 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
   flags.Choice("log-format", &options->log_format, {"text", "json"}, "form of the log on stderr");
   flags.Choice("log-level", &options->log_level, {"debug", "info", "warning", "error"},
                "least important lines shown");
+}
+
+}  // namespace
+
+std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
+                                           CoordinatorOptions* options) {
+  FlagSet flags({.name = "moa-coordinator",
+                 .description =
+                     "Takes mixture-of-agents jobs, hands their tasks to workers and keeps "
+                     "what is accepted on disk.",
+                 .version = MoaVersion(),
+                 .examples = "  moa-coordinator --store sqlite:/var/lib/moa/jobs.db\n"
+                             "  moa-coordinator --listen 0.0.0.0:7070 --tls-cert cert.pem "
+                             "--tls-key key.pem --tls-client-ca ca.pem"});
+  AddNetworkFlags(flags, options);
+  AddJobFlags(flags, options);
   return flags.ParseOrExit(argc, argv);
 }
 

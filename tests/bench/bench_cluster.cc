@@ -43,7 +43,10 @@ bool CoordinatorHas(absl::string_view flag) {
 
 BenchCluster::BenchCluster(const Options& options) {
   processes_.StartSimulator(Joined({"--record", "300000"}, options.simulator));
-  processes_.StartCoordinator(options.coordinator);
+  if (options.replicas == 0) processes_.StartCoordinator(options.coordinator);
+  for (int i = 0; i < options.replicas; ++i) {
+    processes_.StartReplica(std::string(1, static_cast<char>('a' + i)), options.coordinator);
+  }
   for (int i = 1; i <= options.workers; ++i) {
     processes_.StartWorker(absl::StrCat("worker-", i), options.worker,
                            {{"CEREBRAS_API_KEY", kKey}});

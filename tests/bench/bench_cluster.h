@@ -42,6 +42,8 @@ class BenchCluster {
     cluster::Args coordinator;
     cluster::Args worker = {"--slots", "64"};
     int workers = 2;
+    // More than 0: so many coordinators, "a", "b" …, on the store that `coordinator` names.
+    int replicas = 0;
   };
 
   // Returns once all workers are connected.
