@@ -131,13 +131,18 @@ struct Client::State {
       absl::Status explained = Explained(status, coordinator.address);
       const bool hung = coordinators.size() > 1 && absl::Now() < deadline &&
                         explained.code() == absl::StatusCode::kDeadlineExceeded;
-      if (explained.code() != absl::StatusCode::kUnavailable && !hung) return explained;
+      // A coordinator that is just shutting down cancels what comes in.
+      const bool may_pass = explained.code() == absl::StatusCode::kUnavailable ||
+                            explained.code() == absl::StatusCode::kCancelled || hung;
+      if (!may_pass) return explained;
       MoveOn(index);
       // Each of the others is asked at once.
       if (tried % coordinators.size() != 0) continue;
       absl::Duration pause = backoff.Next();
       if (const auto hint = RetryDelayOf(explained)) pause = std::max(pause, *hint);
-      if (absl::Now() + pause >= last_retry) return explained;
+      const absl::Time now = absl::Now();
+      if (now >= last_retry) return explained;
+      pause = std::min(pause, last_retry - now);
       Pause(pause, *coordinators[current()].channel, {});
     }
   }

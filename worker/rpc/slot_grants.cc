@@ -59,10 +59,12 @@ std::vector<size_t> SlotGrants::Rebalance(const std::vector<State>& states, absl
   for (const State& state : states) welcomed.push_back(state.welcomed);
   const bool at_once = welcomed != welcomed_ || (short_of_ && freed_);
   const std::vector<uint32_t> targets = Targets(states);
+  // A coordinator of a version that tells no demand gets what is free all the same.
+  const bool is_free = Free(states) > 0;
   bool wanted = at_once;
   for (size_t i = 0; i < states.size(); ++i) {
-    wanted =
-        wanted || (states[i].welcomed && states[i].waiting > 0 && targets[i] > grants_[i].told);
+    const bool needs = states[i].waiting > 0 || is_free;
+    wanted = wanted || (states[i].welcomed && needs && targets[i] > grants_[i].told);
   }
   std::vector<size_t> changed;
   const bool early = !at_once && now < last_ + kRebalanceInterval;
