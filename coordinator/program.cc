@@ -94,6 +94,12 @@ std::string AdvertisedAddress(const CoordinatorOptions& options, Address listeni
   return listening.ToString();
 }
 
+void StopServer(grpc::Server& server, WorkerHub& workers) {
+  workers.CloseAll("the coordinator is shutting down");
+  server.Shutdown(absl::ToChronoTime(absl::Now() + kServerGrace));
+  server.Wait();
+}
+
 // The end of the process, whoever comes first.
 class Ending {
  public:
@@ -170,7 +176,9 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
         Membership::Options{.epoch = epoch,
                             .address = AdvertisedAddress(options, grpc_server->address),
                             .lease = options.lease},
-        [&ending](const absl::Status& why) { ending.End(why); });
+        [&ending, &coordinator](const absl::Status& why) {
+          coordinator.Abandon([&ending, why] { ending.End(why); });
+        });
     status = membership->Start();
   }
   if (status.ok()) {
@@ -183,13 +191,10 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
     });
     status = ending.Wait();
   }
-  if (grpc_server.ok()) {
-    workers.CloseAll("the coordinator is shutting down");
-    grpc_server->server->Shutdown(absl::ToChronoTime(absl::Now() + kServerGrace));
-    grpc_server->server->Wait();
-  }
-  admin.Stop();
+  // First, so that every submission that waits for it is answered: the server waits for all its calls.
   status.Update(store->Close(status.ok() ? options.drain_timeout : absl::ZeroDuration()));
+  if (grpc_server.ok()) StopServer(*grpc_server->server, workers);
+  admin.Stop();
   if (membership != nullptr && status.ok()) status = membership->Leave();
   membership.reset();
   // Nothing posts to the loop any more; it ends before what its closures use.

@@ -74,6 +74,8 @@ class CommandLine {
       if (prompt->count() > 0) invocation_.submit.prompt = prompt_text_;
     }
     if (deadline_->count() > 0) invocation_.submit.deadline = *ParseDurationValue(deadline_text_);
+    if (older_than_->count() > 0)
+      invocation_.admin.older_than = *ParseDurationValue(older_than_text_);
     for (const std::string& name : states_) {
       invocation_.list.states.push_back(JobStateFromName(name));
     }
@@ -217,6 +219,7 @@ class CommandLine {
         ->add_option("PRESET", invocation_.preset, "Show this one wholly");
     Add(Command::kHealth, "health", "Ask whether the coordinator serves",
         "  moactl health --coordinator moa.example:7070");
+    AddAdminCommands();
     Add(Command::kCompletion, "completion", "Print a completion script for a shell",
         "  source <(moactl completion bash)\n"
         "  source <(moactl completion zsh)\n"
@@ -224,6 +227,31 @@ class CommandLine {
         ->add_option("SHELL", invocation_.shell, "bash, zsh or fish")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  }
+
+  void AddAdminCommands() {
+    using Verb = AdminArguments::Verb;
+    CLI::App* admin = Add(Command::kAdmin, "admin", "Look after the coordinator's store",
+                          "  moactl admin check\n"
+                          "  moactl admin prune --older-than 720h --dry-run\n"
+                          "  moactl admin backup /var/backups/moa.db");
+    admin->require_subcommand(1);
+    const auto add = [&](Verb verb, const char* name, const char* help) {
+      CLI::App* app = admin->add_subcommand(name, help);
+      app->fallthrough();
+      app->callback([this, verb] { invocation_.admin.verb = verb; });
+      return app;
+    };
+    add(Verb::kStatus, "status", "Show how much it holds, and the coordinators that share it");
+    add(Verb::kCheck, "check", "Read all of it and say what is damaged; exit status 1 then");
+    CLI::App* prune = add(Verb::kPrune, "prune", "Delete jobs that ended long ago");
+    older_than_ = prune->add_option("--older-than", older_than_text_, "How long ago, such as 720h")
+                      ->required()
+                      ->check(Parsed("DURATION", ParseDurationValue));
+    prune->add_flag("--dry-run", invocation_.admin.dry_run, "Only count them");
+    add(Verb::kBackup, "backup", "Copy it to a file on the coordinator's machine (SQLite)")
+        ->add_option("PATH", invocation_.admin.path, "An absolute path that does not exist yet")
+        ->required();
   }
 
   static void AddFlagsOf(CLI::App& app, std::vector<std::string>& flags) {
@@ -254,9 +282,11 @@ class CommandLine {
   std::string output_ = "text";
   std::string prompt_text_;
   std::string deadline_text_;
+  std::string older_than_text_;
   std::vector<std::string> states_;
   std::vector<CLI::Option*> prompts_;  // of each command that takes one
   CLI::Option* deadline_ = nullptr;
+  CLI::Option* older_than_ = nullptr;
 };
 
 }  // namespace

@@ -23,6 +23,7 @@ enum class Command {
   kModels,
   kPresets,
   kHealth,
+  kAdmin,
   kCompletion
 };
 
@@ -39,6 +40,14 @@ struct SubmitArguments {
   bool cancel_on_exit = false;
 };
 
+struct AdminArguments {
+  enum class Verb { kStatus, kCheck, kPrune, kBackup };
+  Verb verb = Verb::kStatus;
+  absl::Duration older_than;  // of prune
+  bool dry_run = false;       // likewise
+  std::string path;           // of backup, on the coordinator's machine
+};
+
 // What the user asked for. A value type.
 struct Invocation {
   Command command = Command::kHealth;
@@ -51,7 +60,8 @@ struct Invocation {
   std::string job_id;      // of get, watch, cancel, ablate
   std::string reason;      // of cancel
   ListOptions list;
-  size_t list_max = 50;             // 0: all
+  size_t list_max = 50;  // 0: all
+  AdminArguments admin;
   std::string shell;                // of completion
   std::vector<CommandWords> words;  // likewise: every command with its flags
 };

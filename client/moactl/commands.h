@@ -58,6 +58,7 @@ int RunWorkers(const CommandContext& context);
 int RunModels(const CommandContext& context);
 int RunPresets(const CommandContext& context);
 int RunHealth(const CommandContext& context);
+int RunAdmin(const CommandContext& context);
 
 // Prints an error and returns the exit status that belongs to it.
 int Fail(const CommandContext& context, const absl::Status& status);

@@ -84,6 +84,8 @@ int RunCommand(const Invocation& invocation, Interruption& interruption) {
       return RunPresets(context);
     case Command::kHealth:
       return RunHealth(context);
+    case Command::kAdmin:
+      return RunAdmin(context);
     case Command::kCompletion:
       break;
   }

@@ -127,8 +127,8 @@ void Coordinator::Get(const JobId& id, JobCallback done) {
     if (job == nullptr) return ReadJob(id, std::move(done));
     if (!job->machine.ended()) return done(&job->machine);
     // Ended, but not on disk yet: not reported before it is.
-    job->when_ended.push_back(
-        [done = std::move(done)](const JobMachine& machine) mutable { done(&machine); });
+    if (left_) return done(*left_);
+    job->when_ended.push_back(std::move(done));
   });
 }
 
@@ -143,8 +143,8 @@ void Coordinator::Cancel(const JobId& id, std::string reason, JobCallback done) 
                        done(stored);
                      });
     }
-    job->when_ended.push_back(
-        [done = std::move(done)](const JobMachine& machine) mutable { done(&machine); });
+    if (left_) return done(*left_);
+    job->when_ended.push_back(std::move(done));
     Apply(*job, CancelRequested{.reason = std::move(reason)}, {});
   });
 }
@@ -205,14 +205,27 @@ void Coordinator::Drain(absl::Duration timeout, absl::AnyInvocable<void()> done)
   });
 }
 
+void Coordinator::Abandon(absl::AnyInvocable<void()> done) {
+  loop_.Post([this, done = std::move(done)]() mutable {
+    loop_.AssertHeld();
+    LeaveClients(absl::UnavailableError("this coordinator's jobs are others' now: ask again"));
+    done();
+  });
+}
+
+void Coordinator::LeaveClients(const absl::Status& why) {
+  left_ = why;
+  for (auto& [id, job] : jobs_) {
+    EndWatches(*job, why);
+    for (auto& done : std::exchange(job->when_ended, {})) done(why);
+  }
+}
+
 void Coordinator::CheckDrained() {
   if (!drained_) return;
   const bool idle = scheduler_.running() == 0 && unstored_ == 0;
   if (!idle && Loop::Now() < drain_deadline_) return;
-  for (auto& [id, job] : jobs_) {
-    EndWatches(*job, absl::UnavailableError(
-                         "this coordinator is shutting down: watch again from the last sequence"));
-  }
+  LeaveClients(absl::UnavailableError("this coordinator is shutting down: ask again"));
   LogInfo("drained", {{"jobs_left", jobs_.size()}, {"attempts_left", scheduler_.running()}});
   std::exchange(drained_, nullptr)();
 }

@@ -110,20 +110,19 @@ class Coordinator {
   void Unwatch(WatchId id);
 
   void ListWorkers(absl::AnyInvocable<void(std::vector<WorkerInfo>)> done);
-  // The configured and announced models; a snapshot.
-  std::shared_ptr<const ModelTable> models() const { return models_.Get(); }
+  std::shared_ptr<const ModelTable> models() const { return models_.Get(); }  // a snapshot
   const JobLimits& limits() const { return options_.limits; }
 
   // Stops taking jobs and dispatching, waits at most `timeout` until running attempts have ended and their results are on
   // disk, ends all watches with UNAVAILABLE, and calls `done` on the loop. Jobs that have not ended go on later.
   void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
   bool draining() const { return draining_.load(); }
-  // OK while jobs can be accepted.
-  absl::Status Ready() const;
+  void Abandon(absl::AnyInvocable<void()>
+                   done);      // instead, once others have the jobs: clients are sent away
+  absl::Status Ready() const;  // OK while jobs can be accepted
 
   Loop& loop() ABSL_LOCK_RETURNED(loop_) { return loop_; }
   RuntimeObserver& observer() { return observer_; }
-
   // LOOP: from the workers' sessions. `link` stays valid until WorkerLeft; a second stream of the same worker
   // closes the first.
   void WorkerJoined(WorkerHello hello, WorkerLink* link) MOA_ON_LOOP;
@@ -180,6 +179,7 @@ class Coordinator {
   void AfterRound() MOA_ON_LOOP;
   void ReportLevels() MOA_ON_LOOP;
   void CheckDrained() MOA_ON_LOOP;
+  void LeaveClients(const absl::Status& why) MOA_ON_LOOP;
 
   // Workers (coordinator_workers.cc)
   void CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& usage) MOA_ON_LOOP;
@@ -239,6 +239,7 @@ class Coordinator {
   std::deque<std::pair<absl::Time, WatchId>> paced_ ABSL_GUARDED_BY(loop_);
   std::optional<std::pair<absl::Time, Loop::TimerId>> wake_up_ ABSL_GUARDED_BY(loop_);
   absl::AnyInvocable<void()> drained_ ABSL_GUARDED_BY(loop_);
+  std::optional<absl::Status> left_ ABSL_GUARDED_BY(loop_);  // clients have been sent away
   absl::Time drain_deadline_ ABSL_GUARDED_BY(loop_) = absl::InfiniteFuture();
   uint64_t jobs_queued_ ABSL_GUARDED_BY(loop_) = 0;  // live, no task dispatched yet
   uint64_t unstored_ ABSL_GUARDED_BY(loop_) = 0;  // records given to the store and not yet on disk

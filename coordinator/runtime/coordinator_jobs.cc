@@ -212,7 +212,7 @@ void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
   live_jobs_.fetch_sub(1);
   live_bytes_.fetch_sub(job->text_bytes);
   EndWatches(*job, absl::OkStatus());
-  for (auto& done : job->when_ended) done(job->machine);
+  for (auto& done : job->when_ended) done(&job->machine);
   RemoveJob(id);
 }
 

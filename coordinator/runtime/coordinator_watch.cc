@@ -19,6 +19,7 @@ Coordinator::WatchId Coordinator::Watch(const JobId& id, const WatchOptions& opt
     loop_.AssertHeld();
     LiveJob* job = FindJob(id);
     if (job == nullptr) return WatchStored(id, options.after_sequence, std::move(sink));
+    if (left_) return sink->End(*left_);
     if (watches_.size() >= options_.watchers_max) {
       return sink->End(absl::ResourceExhaustedError(absl::StrCat(
           "too many watchers: ", options_.watchers_max, " (--max-watchers); ask with GetJob")));

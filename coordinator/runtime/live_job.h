@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/text.h"
 #include "coordinator/convert/codec.h"
@@ -49,8 +50,8 @@ struct LiveJob {
   uint32_t progress_watches = 0;
   std::map<uint32_t, std::string> fallbacks;  // the model of each task that left its agent's first
   std::map<uint32_t, TaskText> texts;         // by task
-  // Called with the machine once the terminal record is on disk.
-  std::vector<absl::AnyInvocable<void(const JobMachine&)>> when_ended;
+  // Called with the machine once the terminal record is on disk, or with why that will not be here.
+  std::vector<absl::AnyInvocable<void(absl::StatusOr<const JobMachine*>)>> when_ended;
   absl::Time timer = absl::InfiniteFuture();  // its entry in the coordinator's timers
   absl::Time stage_started;
   bool counted_queued = false;  // among the coordinator's jobs_queued_

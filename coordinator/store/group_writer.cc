@@ -221,6 +221,10 @@ GroupWriter::Turn GroupWriter::NextTurn(Group& group) {
       if (closing_ && (now >= close_deadline_ || absl::IsFailedPrecondition(health_))) {
         TakeRefused(group);
         abandoned_ = queue_.size();
+        // Whether these are durable is not known; who asks again will hear.
+        for (Write& write : queue_) {
+          if (std::holds_alternative<InsertWrite>(write)) group.push_back(std::move(write));
+        }
         queue_.clear();
         queued_bytes_ = 0;
         queued_urgent_ = 0;

@@ -165,7 +165,7 @@ std::vector<SlotGrants::State> Worker::SlotStates() const {
 }
 
 void Worker::MoveSlots(absl::Time now) {
-  if (sessions_.size() == 1) return;  // it has them all
+  if (sessions_.size() <= 1) return;  // one has them all; none is left at the end
   grants_.Rebalance(SlotStates(), now);
   for (size_t i = 0; i < sessions_.size(); ++i) {
     if (sessions_[i]->connected()) sessions_[i]->SetGrant(grants_.told(i), grants_.usable(i));
