@@ -234,6 +234,11 @@ Outcome RunIn(Folder& folder, const RunOptions& options) {
   outcome.rates = MeasureRates(std::move(ends), history.faults, begin_us, load_end_us);
   outcome.target_s = absl::ToDoubleSeconds(options.cluster.lease + kRecoveryBeyondLease);
   outcome.faults = std::move(history.faults);
+  if (!outcome.ok() && cluster.postgres() == nullptr && cluster.disk() != nullptr) {
+    // It is in memory, and would be gone with the mount.
+    std::error_code ignored;
+    std::filesystem::copy_file(cluster.sqlite_path(), folder.path() + "/jobs.db", ignored);
+  }
   return outcome;
 }
 

@@ -20,6 +20,8 @@ std::unique_ptr<SmallDisk> SmallDisk::Mount(const std::string& path) {
   return std::unique_ptr<SmallDisk>(new SmallDisk(path));
 }
 
+SmallDisk::~SmallDisk() { umount2(path_.c_str(), MNT_DETACH); }
+
 bool SmallDisk::Resize(int64_t bytes) {
   const std::string options = absl::StrCat("size=", bytes);
   return mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV,

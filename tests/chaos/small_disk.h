@@ -12,6 +12,10 @@ class SmallDisk {
  public:
   // Null when mounting is not allowed. REQUIRES: the process is in a mount namespace of its own (Network::Create).
   static std::unique_ptr<SmallDisk> Mount(const std::string& path);
+  // Unmounts; what was on it is gone.
+  ~SmallDisk();
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
 
   const std::string& path() const { return path_; }
   // From now on there is room for `left_bytes` more; false when that is refused.
