@@ -75,6 +75,8 @@ constexpr StatementText kReplicaStatements[] = {
     {"UPDATE moa_members SET dead = 1 WHERE epoch = $1", "i"},
 };
 
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(2);
+
 Parameter Whole(uint64_t value) { return Parameter::Integer(static_cast<int64_t>(value)); }
 uint64_t Number(const Rows& rows, int row, int column) {
   return static_cast<uint64_t>(rows.Integer(row, column));
@@ -110,6 +112,8 @@ absl::StatusOr<std::vector<Rows>> PostgresReplicas::Run(
   MutexLock lock(mutex_);
   if (session_ == nullptr) {
     MOA_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(url_));
+    // Less than a lease, which is at stake.
+    session->SetAnswerTimeout(kAnswerTimeout);
     MOA_RETURN_IF_ERROR(session->Prepare(kReplicaStatements));
     session_ = std::move(session);
   }

@@ -1,5 +1,7 @@
 #include "coordinator/store/postgres/session.h"
 
+#include <poll.h>
+
 #include <limits>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
+#include "common/loop/loop.h"
 
 namespace moa {
 namespace {
@@ -231,10 +234,32 @@ absl::StatusOr<std::vector<Rows>> Session::RunTransaction(absl::Span<const Comma
   return rows;
 }
 
+absl::Status Session::AwaitResult() {
+  PGconn* connection = connection_.get();
+  const absl::Time deadline = Loop::Now() + answer_timeout_;
+  while (PQisBusy(connection) != 0) {
+    const absl::Duration left = deadline - Loop::Now();
+    if (left <= absl::ZeroDuration()) {
+      gave_up_ = true;
+      return absl::UnavailableError(
+          absl::StrCat("PostgreSQL has not answered for ", absl::FormatDuration(answer_timeout_)));
+    }
+    pollfd socket = {.fd = PQsocket(connection), .events = POLLIN, .revents = 0};
+    poll(&socket, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
+    if (PQconsumeInput(connection) != 1) return ConnectionError();
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Session::Receive(std::vector<Rows>& rows) {
   absl::Status first;
   bool between = false;
   while (true) {
+    const absl::Status there = AwaitResult();
+    if (!there.ok()) {
+      gave_up_ = true;
+      return first.ok() ? there : first;
+    }
     PGresult* result = PQgetResult(connection_.get());
     if (result == nullptr) {
       // Once between the results of two commands; twice in a row there is nothing more to come.

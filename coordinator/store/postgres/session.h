@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 
 namespace moa {
@@ -76,6 +77,10 @@ class Session {
   //   FAILED_PRECONDITION  an older server than is supported; a server that is only read from
   static absl::StatusOr<std::unique_ptr<Session>> Connect(const std::string& url);
 
+  // A server that does not answer a transaction for so long is given up with its connection, as one that is gone: what
+  // lies between may have forgotten either side. Whether the transaction is applied is then not known.
+  void SetAnswerTimeout(absl::Duration timeout) { answer_timeout_ = timeout; }
+
   // Once, before RunTransaction. REQUIRES: the statements' tables exist.
   absl::Status Prepare(absl::Span<const StatementText> statements);
 
@@ -106,7 +111,11 @@ class Session {
   absl::Status ErrorOf(const PGresult* result) const;
   absl::Status ConnectionError() const;
 
+  // Until a result can be read without waiting; an error when none came in time.
+  absl::Status AwaitResult();
+
   const std::unique_ptr<PGconn, Finish> connection_;
+  absl::Duration answer_timeout_ = absl::Seconds(15);
   bool gave_up_ = false;  // in the middle of a pipeline
 };
 

@@ -117,6 +117,24 @@ TEST_F(PostgresFaultTest, AServerThatHangsIsMissedAndAcknowledgesNothing) {
   EXPECT_OK(store_->Health());
 }
 
+// Something on the way has forgotten the connection, and nobody says so.
+TEST_F(PostgresFaultTest, AServerThatNeverAnswersIsGivenUpWithItsConnection) {
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Session> session,
+                       Session::Connect(server_.Url("jobs1")));
+  ASSERT_OK(session->Execute("CREATE TABLE mine (a bigint)"));
+  const StatementText statement = {"INSERT INTO mine VALUES ($1)", "i"};
+  ASSERT_OK(session->Prepare({&statement, 1}));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Session> other,
+                       Session::Connect(server_.Url("jobs1")));
+  ASSERT_OK(
+      other->Execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE mine"));
+  session->SetAnswerTimeout(absl::Milliseconds(100));
+  const Session::Command insert = {0, {Parameter::Integer(1)}};
+  EXPECT_THAT(session->RunTransaction({&insert, 1}, Session::Access::kReadWrite),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("has not answered")));
+  EXPECT_TRUE(session->is_broken());
+}
+
 // A connection may be lost at any moment of a commit. Whatever the caller was told is true.
 TEST_F(PostgresFaultTest, WhatWasAcknowledgedIsThereAndWhatWasRefusedIsNot) {
   constexpr int kJobs = 3000;
