@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_matchers.h"
-#include "common/net/random_id.h"
 #include "coordinator/store/postgres/partitions.h"
 #include "coordinator/store/postgres/postgres_job_store.h"
 #include "coordinator/store/postgres/session.h"
@@ -22,8 +21,9 @@ namespace {
 constexpr absl::Duration kWeek = absl::Hours(7 * 24);
 
 TEST(IdPrefixTest, IsWhatIdsOfThatTimeBeginWith) {
-  const absl::Time time = absl::FromUnixMillis(1'795'000'000'123);
-  EXPECT_EQ(NewTimeOrderedId(time).substr(0, 10), IdPrefix(time));
+  // Of the id 01M8D24S20WF785SG64V0GG9JH, which common/net/random_id made at that time.
+  const absl::Time time = absl::FromUnixMillis(1'795'734'791'232);
+  EXPECT_EQ(IdPrefix(time), "01M8D24S20");
   EXPECT_LT(IdPrefix(time), IdPrefix(time + absl::Milliseconds(1)));
 }
 
