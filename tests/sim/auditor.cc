@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "tests/sim/job_shapes.h"
 #include "tests/sim/prompt_audit.h"
+#include "tests/sim/sim_member.h"
 
 namespace moa::sim {
 namespace {
@@ -282,10 +283,47 @@ void Auditor::CheckAcknowledgedJobsEnded() {
 // ------------------------------------------------------------------------------------------------
 // The coordinator
 
-void Auditor::Emitted(const Record& record) {
+void Auditor::WrittenBy(uint64_t epoch) {
+  Require(!disk_->IsDead(epoch), "nothing of a member that was declared dead is committed",
+          absl::StrCat("member ", epoch));
+}
+
+// Unless the store's clock was moved, when a lease may end sooner than its owner can know; then the fence alone
+// keeps what it does from counting.
+void Auditor::DispatchedBy(uint64_t epoch, const AttemptRef& ref) {
+  Require(!IsClockSound() || !disk_->IsDead(epoch), "nobody dispatches whose lease was taken over",
+          absl::StrCat(Name(ref), " by ", epoch));
+}
+
+bool Auditor::IsClockSound() const {
+  return queue_.now() >= disk_->clock_moved + 3 * SimMember::kLease;
+}
+
+void Auditor::Renewed(uint64_t epoch) {
+  const auto [it, first] = renewing_.try_emplace(epoch, queue_.now(), queue_.now());
+  if (queue_.now() > it->second.second + SimMember::kLease) it->second.first = queue_.now();
+  it->second.second = queue_.now();
+}
+
+// After an outage all have the time to renew before any may be declared dead.
+void Auditor::Buries(uint64_t epoch) {
+  const absl::Duration renewing = queue_.now() - renewing_[epoch].first;
+  Require(!IsClockSound() || renewing >= SimMember::kLease * 0.75,
+          "only one that has been renewing for a lease declares others dead",
+          absl::StrCat("member ", epoch, " after ", absl::FormatDuration(renewing)));
+}
+
+void Auditor::SharesInUse(const QuotaKey& of, uint64_t sum_ppm) {
+  Require(sum_ppm <= kQuotaWhole, "the shares in use are never more than the whole",
+          absl::StrCat(of.model, ": ", sum_ppm));
+}
+
+void Auditor::OwnerLost(uint64_t epoch) { emitted_results_.erase(epoch); }
+
+void Auditor::Emitted(uint64_t epoch, const Record& record) {
   const auto* finished = std::get_if<TaskFinished>(&record.what);
   if (finished == nullptr || finished->result.state != TaskState::kSucceeded) return;
-  emitted_results_.insert(NonceOf(finished->result.completion));
+  emitted_results_[epoch].insert(NonceOf(finished->result.completion));
 }
 
 void Auditor::CoordinatorLost() {
@@ -311,6 +349,8 @@ void Auditor::Dispatched(uint64_t stream, const AttemptRef& ref) {
 
 void Auditor::Adopted(uint64_t stream, const AttemptRef& ref) {
   for (const auto& [id, count] : streams_) {
+    // One that was lost may count on, until it hears of it.
+    if (epochs_[id] != epochs_[stream]) continue;
     Require(!count.running.contains(ref), "an attempt runs in one place", Name(ref));
   }
   streams_[stream].running.insert(ref);
@@ -391,11 +431,13 @@ void Auditor::CheckNoneIsOver(const std::vector<AttemptRef>& running) {
   }
 }
 
-void Auditor::Forgotten(const Event& finished) {
+void Auditor::Forgotten(uint64_t stream, const Event& finished) {
   const auto* succeeded = std::get_if<AttemptSucceeded>(&finished);
   if (succeeded == nullptr) return;
   const uint64_t nonce = NonceOf(succeeded->completion);
-  Require(!emitted_results_.contains(nonce) || durable_results_.contains(nonce),
+  const auto emitted = emitted_results_.find(epochs_[stream]);
+  const bool taken = emitted != emitted_results_.end() && emitted->second.contains(nonce);
+  Require(!taken || durable_results_.contains(nonce),
           "a worker keeps a taken result until it is durable", Name(succeeded->ref));
 }
 

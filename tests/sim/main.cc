@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/numbers.h"
+#include "tests/sim/cluster.h"
 #include "tests/sim/simulation.h"
 
 namespace moa::sim {
@@ -15,8 +16,9 @@ namespace {
 
 constexpr char kUsage[] =
     "moa-sim: simulated clusters, each from one seed\n\n"
-    "  moa-sim [--seeds N] [--first S] [--seconds T] [--bug NAME]\n"
-    "  moa-sim --seed S [--bug NAME]     replay one seed with its whole trace\n\n"
+    "  moa-sim [--cluster] [--seeds N] [--first S] [--seconds T] [--bug NAME]\n"
+    "  moa-sim [--cluster] --seed S [--bug NAME]     replay one seed with its whole trace\n\n"
+    "  --cluster     several coordinators on one store, not one on its disk\n"
     "  --seeds N     how many (200); 0: as many as --seconds allows\n"
     "  --first S     the first of them (1)\n"
     "  --seconds T   stop after this time (0: no limit)\n"
@@ -28,6 +30,7 @@ struct Options {
   uint64_t first = 1;
   uint64_t seconds = 0;
   uint64_t seed = 0;  // 0: none
+  bool cluster = false;
   Bug bug = Bug::kNone;
 };
 
@@ -55,6 +58,11 @@ bool ParseBug(const char* name, Bug* bug) {
 bool Parse(int argc, char** argv, Options* options) {
   for (int i = 1; i < argc; i += 2) {
     const std::string flag = argv[i];
+    if (flag == "--cluster") {
+      options->cluster = true;
+      --i;
+      continue;
+    }
     if (i + 1 == argc) return false;
     uint64_t* number = flag == "--seeds"     ? &options->seeds
                        : flag == "--first"   ? &options->first
@@ -69,19 +77,22 @@ bool Parse(int argc, char** argv, Options* options) {
   return options->seeds > 0 || options->seconds > 0;
 }
 
-int Report(const Outcome& outcome) {
+int Report(const Outcome& outcome, bool cluster) {
   for (const std::string& line : outcome.last) std::printf("%s\n", line.c_str());
-  std::printf("\nseed %llu broke the rule: %s\n  %s\nreplay it: moa-sim --seed %llu\n",
+  std::printf("\nseed %llu broke the rule: %s\n  %s\nreplay it: moa-sim %s--seed %llu\n",
               static_cast<unsigned long long>(outcome.seed), outcome.rule.c_str(),
-              outcome.details.c_str(), static_cast<unsigned long long>(outcome.seed));
+              outcome.details.c_str(), cluster ? "--cluster " : "",
+              static_cast<unsigned long long>(outcome.seed));
   return 1;
 }
 
 int Replay(const Options& options) {
   g_seed = options.seed;
-  Outcome outcome = Simulation(options.seed, options.bug, Trace::Mode::kPrint).Run();
+  Outcome outcome = options.cluster
+                        ? ClusterSimulation(options.seed, options.bug, Trace::Mode::kPrint).Run()
+                        : Simulation(options.seed, options.bug, Trace::Mode::kPrint).Run();
   outcome.last.clear();  // printed already
-  if (!outcome.ok()) return Report(outcome);
+  if (!outcome.ok()) return Report(outcome, options.cluster);
   std::printf("\nseed %llu: all rules held\n", static_cast<unsigned long long>(options.seed));
   return 0;
 }
@@ -95,8 +106,9 @@ int RunAll(const Options& options) {
   for (; options.seeds == 0 || ran < options.seeds; ++ran) {
     if (options.seconds > 0 && elapsed() >= static_cast<double>(options.seconds)) break;
     g_seed = options.first + ran;
-    const Outcome outcome = RunSeed(options.first + ran, options.bug);
-    if (!outcome.ok()) return Report(outcome);
+    const Outcome outcome = options.cluster ? RunClusterSeed(options.first + ran, options.bug)
+                                            : RunSeed(options.first + ran, options.bug);
+    if (!outcome.ok()) return Report(outcome, options.cluster);
     sum.events += outcome.events;
     sum.jobs += outcome.jobs;
     sum.calls += outcome.calls;

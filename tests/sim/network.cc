@@ -9,6 +9,7 @@ namespace moa::sim {
 
 void Stream::SendToCoordinator(ToCoordinator message) {
   if (broken_) return;
+  if (!world_.links.Up(worker_node_, coordinator_node_)) return Break();
   DeliverUp(std::move(message), world_.NetworkDelay(), false);
   if (!world_.Fault(world_.weather.break_on_send)) return;
   world_.queue.After(world_.NetworkDelay(), [self = shared_from_this()] { self->Break(); });
@@ -33,6 +34,7 @@ void Stream::DeliverUp(ToCoordinator message, absl::Duration delay, bool late) {
 
 void Stream::SendToWorker(ToWorker message) {
   if (broken_) return;
+  if (!world_.links.Up(coordinator_node_, worker_node_)) return Break();
   last_down_ = std::max(last_down_, world_.queue.now() + world_.NetworkDelay());
   world_.queue.At(last_down_, [self = shared_from_this(), message = std::move(message)]() mutable {
     if (self->loses_down_ || !self->worker_.received) return;

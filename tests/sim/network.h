@@ -32,6 +32,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
       : world_(world), id_(id), worker_(std::move(worker)) {}
 
   uint64_t id() const { return id_; }
+  // Between which nodes (Links): a message on a way that is cut breaks the stream.
+  void Between(int worker, int coordinator) {
+    worker_node_ = worker;
+    coordinator_node_ = coordinator;
+  }
   void Attach(CoordinatorEnd coordinator) { coordinator_ = std::move(coordinator); }
 
   void SendToCoordinator(ToCoordinator message);
@@ -53,6 +58,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const uint64_t id_;
   WorkerEnd worker_;            // empty once told or gone
   CoordinatorEnd coordinator_;  // the same
+  int worker_node_ = 0;
+  int coordinator_node_ = 0;
   bool broken_ = false;
   bool loses_up_ = false;    // what is under way to the coordinator
   bool loses_down_ = false;  // to the worker

@@ -49,10 +49,15 @@ struct Status {
   std::vector<std::string> models{};
   bool draining = false;
 };
-using ToCoordinator = std::variant<Hello, Finished, Status>;
+struct Offer {
+  std::vector<Held> held{};  // without `finished`
+  std::vector<AttemptRef> withdrawn{};
+};
+using ToCoordinator = std::variant<Hello, Finished, Status, Offer>;
 
 struct Welcome {
   std::vector<AttemptRef> keep{};
+  std::vector<AttemptRef> undecided{};
 };
 struct RunTask {
   AttemptRef ref{};
@@ -66,7 +71,17 @@ struct CancelTask {
 struct ResultsDurable {
   std::vector<AttemptRef> refs{};
 };
-using ToWorker = std::variant<Welcome, RunTask, CancelTask, ResultsDurable>;
+struct Claim {
+  std::vector<AttemptRef> refs{};
+};
+struct SlotsConfirmed {
+  uint32_t slots = 0;
+};
+struct Demand {
+  uint32_t waiting = 0;
+};
+using ToWorker =
+    std::variant<Welcome, RunTask, CancelTask, ResultsDurable, Claim, SlotsConfirmed, Demand>;
 
 // The attempt that an AttemptSucceeded or AttemptFailed is about.
 const AttemptRef& RefOf(const Event& event);

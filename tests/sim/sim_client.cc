@@ -102,6 +102,10 @@ void SimClient::Watch() {
                world_.queue.At(last_delivery_, [this, watch] {
                  if (watch == watch_) seen_end_ = true;
                });
+             },
+         .broken =
+             [this, watch] {
+               if (watch == watch_) watch_epoch_ = 0;
              }});
   }
   world_.queue.After(absl::Seconds(1), [this] { Watch(); });

@@ -24,13 +24,26 @@ uint64_t HashJob(const JobSpec& spec) {
 
 }  // namespace
 
-SimCoordinator::SimCoordinator(World& world, Disk& disk)
-    : world_(world), disk_(disk), store_(world, disk, [this](std::function<void()> callbacks) {
-        callbacks();
-        Touch();
-      }) {
-  epoch_ = ++disk_.epoch;
+SimCoordinator::SimCoordinator(World& world, Disk& disk, std::optional<Place> place)
+    : world_(world),
+      disk_(disk),
+      place_(std::move(place)),
+      store_(world, disk,
+             [this](std::function<void()> callbacks) {
+               Run([this, callbacks = std::move(callbacks)] {
+                 callbacks();
+                 Touch();
+               });
+             }),
+      scheduler_(place_ ? place_->scheduling : SchedulerOptions()) {
   if (world_.faults) skew_ = world_.random.Between(-absl::Seconds(2), absl::Seconds(2));
+  if (place_) {
+    member_ = std::make_unique<SimMember>(world_, disk_, place_->address, MemberCallbacks());
+    epoch_ = member_->epoch();
+    store_.Join(epoch_, place_->address, place_->died);
+  } else {
+    epoch_ = ++disk_.epoch;
+  }
   world_.trace("coordinator starts, epoch ", epoch_);
 }
 
@@ -38,8 +51,15 @@ SimCoordinator::~SimCoordinator() {
   world_.trace("coordinator of epoch ", epoch_, " is gone");
   *alive_ = false;
   store_.Crash();
-  for (auto& [id, session] : sessions_) session.stream->CoordinatorGone();
-  world_.auditor.CoordinatorLost();
+  for (auto& [id, session] : sessions_) {
+    session.stream->CoordinatorGone();
+    if (member_ != nullptr) world_.auditor.Disconnected(id);
+  }
+  if (member_ != nullptr) {
+    world_.auditor.OwnerLost(epoch_);
+  } else {
+    world_.auditor.CoordinatorLost();
+  }
 }
 
 // A clock that moves between any two looks at it, and now and then by much: the process was not
@@ -60,12 +80,15 @@ void SimCoordinator::Touch() {
                                 : absl::ZeroDuration();
   world_.queue.After(busy, [this, alive = alive_] {
     if (!*alive) return;
-    round_planned_ = false;
-    AfterRound();
+    Run([this] {
+      round_planned_ = false;
+      AfterRound();
+    });
   });
 }
 
 void SimCoordinator::AfterRound() {
+  if (IsSuspended()) return Suspend();
   AdvanceTimers();
   Disturb();
   for (const Assignment& assignment : scheduler_.Assign(Now())) Dispatch(assignment);
@@ -115,6 +138,7 @@ void SimCoordinator::Disturb() {
 }
 
 void SimCoordinator::Flush() {
+  if (member_ != nullptr) SendDemand();
   for (auto& [worker, id] : workers_) {
     Session& session = sessions_.at(id);
     for (ToWorker& message : session.pending) session.stream->SendToWorker(std::move(message));
@@ -141,13 +165,16 @@ void SimCoordinator::Submit(const std::string& key, const JobSpec& spec, SubmitR
        .spec = normalised,
        .accepted = accepted},
       [this, id, normalised, accepted, reply](SimStore::Outcome outcome, const JobId& which) {
-        if (outcome == SimStore::Outcome::kNew) StartJob(id, normalised, accepted);
+        // In a cluster it may have been taken up already, when the answer was lost at first.
+        if (outcome == SimStore::Outcome::kNew && !started_.contains(id))
+          StartJob(id, normalised, accepted);
         if (world_.bug != Bug::kAcknowledgeBeforeDurable) reply(outcome, which);
       });
 }
 
 void SimCoordinator::Cancel(const JobId& id, std::function<void()> done) {
   LiveJob* job = FindJob(id);
+  if (job == nullptr && member_ != nullptr) return CancelElsewhere(id, std::move(done));
   if (job == nullptr) return done();
   job->when_ended.push_back(std::move(done));
   Apply(*job, CancelRequested{.reason = "the client asked"}, absl::InfinitePast());
@@ -158,9 +185,11 @@ void SimCoordinator::Watch(const JobId& id, uint64_t after, Watcher watcher) {
   LiveJob* job = FindJob(id);
   if (job != nullptr) {
     for (size_t i = after; i < job->events.size(); ++i) watcher.event(job->events[i]);
+    watcher.seen = after;
     job->watchers.push_back(std::move(watcher));
     return;
   }
+  if (member_ != nullptr) return WatchElsewhere(id, after, std::move(watcher));
   const auto stored = disk_.jobs.find(id);
   if (stored == disk_.jobs.end()) {
     return world_.auditor.Fail("no acknowledged job is lost", absl::StrCat("job ", id.value()));
@@ -182,6 +211,7 @@ SimCoordinator::LiveJob* SimCoordinator::FindJob(const JobId& id) {
 SimCoordinator::LiveJob& SimCoordinator::AddJob(const JobId& id, const JobSpec& spec) {
   auto& job = jobs_[id];
   MOA_CHECK(job == nullptr);
+  started_.insert(id);
   JobSpec run = spec;
   if (world_.bug == Bug::kForgetBudget) run.budget = Budget();
   job = std::make_unique<LiveJob>(id, Compile(std::move(run), JobLimits{}),
@@ -286,7 +316,7 @@ void SimCoordinator::Execute(LiveJob& job, Commands commands, absl::Time hold_un
 
 void SimCoordinator::Append(LiveJob& job, const Record& record) {
   const JobId& id = job.machine.id();
-  world_.auditor.Emitted(record);
+  world_.auditor.Emitted(epoch_, record);
   Unstored& unstored = job.unstored.emplace_back(Unstored{record, std::nullopt});
   if (std::holds_alternative<TaskFinished>(record.what)) {
     unstored.result = std::exchange(job.ending, std::nullopt);
@@ -301,6 +331,7 @@ void SimCoordinator::Append(LiveJob& job, const Record& record) {
 
 void SimCoordinator::OnDurable(const JobId& id) {
   LiveJob* job = FindJob(id);
+  if (job == nullptr && world_.bug == Bug::kRunReleased) return;
   MOA_CHECK(job != nullptr && !job->unstored.empty());
   const Unstored stored = std::move(job->unstored.front());
   job->unstored.erase(job->unstored.begin());
@@ -316,13 +347,20 @@ void SimCoordinator::OnDurable(const JobId& id) {
   world_.trace("job ", id.value(), " is over: ", JobStateName(job->machine.state()));
   for (const Watcher& watcher : job->watchers) watcher.end();
   for (const auto& done : job->when_ended) done();
-  timers_.erase({job->timer, id});
+  Forget(*job);
+}
+
+void SimCoordinator::Forget(LiveJob& job) {
+  const JobId id = job.machine.id();
+  timers_.erase({job.timer, id});
   jobs_.erase(id);
 }
 
 void SimCoordinator::Publish(LiveJob& job, const Record& record) {
   if (!job.watchers.empty()) world_.auditor.Published(job.machine.id(), record);
-  for (const Watcher& watcher : job.watchers) watcher.event(record);
+  for (const Watcher& watcher : job.watchers) {
+    if (record.sequence > watcher.seen) watcher.event(record);
+  }
 }
 
 void SimCoordinator::UpdateTimer(LiveJob& job) {

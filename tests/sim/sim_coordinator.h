@@ -14,6 +14,7 @@
 #include "coordinator/engine/job_machine.h"
 #include "coordinator/scheduler/scheduler.h"
 #include "tests/sim/network.h"
+#include "tests/sim/sim_member.h"
 #include "tests/sim/sim_store.h"
 
 namespace moa::sim {
@@ -30,14 +31,29 @@ class SimCoordinator {
   using SubmitReply = std::function<void(SimStore::Outcome outcome, const JobId& id)>;
   struct Watcher {
     std::function<void(const Record& record)> event;
-    std::function<void()> end;  // after the terminal event
+    std::function<void()> end;       // after the terminal event
+    std::function<void()> broken{};  // nothing more comes of this watch
+    // What it was shown elsewhere may be ahead of what this coordinator has heard to be durable.
+    uint64_t seen = 0;
+  };
+  // A coordinator's place in a cluster.
+  struct Place {
+    int address = 0;
+    SchedulerOptions scheduling{};
+    std::function<void()> died;            // it was declared dead: its process ends
+    std::function<void()> shares_changed;  // what it uses of quotas
+    // The live coordinator of that epoch that this one reaches, or null.
+    std::function<SimCoordinator*(uint64_t)> peer;
   };
 
-  SimCoordinator(World& world, Disk& disk);
+  // Alone on its disk, or with others.
+  SimCoordinator(World& world, Disk& disk) : SimCoordinator(world, disk, std::nullopt) {}
+  SimCoordinator(World& world, Disk& disk, std::optional<Place> place);
   ~SimCoordinator();
   SimCoordinator(const SimCoordinator&) = delete;
   SimCoordinator& operator=(const SimCoordinator&) = delete;
 
+  // Takes up all that is on the disk.
   void Recover();
   void Submit(const std::string& key, const JobSpec& spec, SubmitReply reply);
   // `done` once the job's end is durable; at once for a job that is not live.
@@ -47,6 +63,14 @@ class SimCoordinator {
   void Accept(const std::shared_ptr<Stream>& stream);
 
   uint64_t epoch() const { return epoch_; }
+  // Of a cluster (sim_coordinator_cluster.cc).
+  bool answers() const;  // its lease goes on, and it is not paused
+  void Pause(absl::Duration duration);
+  // The wall clock, by which jobs' times go; not the one that the lease goes by.
+  void MoveClock(absl::Duration by);
+  // Gives up a job that has not begun, where there is one.
+  void ReleaseOne();
+  std::vector<QuotaNeed> SharesInUse() const { return scheduler_.QuotaNeeds(clock_); }
   // Nothing live, queued, running or on its way to the disk.
   std::string Leftovers() const;
   bool Knows(const JobId& id) const { return jobs_.contains(id); }
@@ -73,6 +97,8 @@ class SimCoordinator {
     WorkerId worker{};               // once it has said hello
     std::vector<ToWorker> pending{};
     std::vector<AttemptRef> forgotten{};
+    std::map<AttemptRef, uint64_t> offered{};  // with the hashes of their inputs
+    uint32_t demand = 0;                       // as it was told
   };
 
   absl::Time Now();
@@ -81,6 +107,20 @@ class SimCoordinator {
   void AdvanceTimers();
   void Disturb();
   void Flush();
+
+  // Does it now, or when the process is scheduled again.
+  void Run(std::function<void()> action);
+  SimMember::Callbacks MemberCallbacks();
+  bool IsSuspended() const { return member_ != nullptr && member_->IsLeaseOver(); }
+  void Suspend();
+  void Owns(const std::vector<JobId>& jobs);
+  void UseShares(const QuotaShareAnswer::Shares& shares);
+  void OnOffer(Session& session, const Offer& offer);
+  void TryClaims(Session& session);
+  void SendDemand();
+  void WatchElsewhere(const JobId& id, uint64_t after, Watcher watcher);
+  void CancelElsewhere(const JobId& id, std::function<void()> done);
+  void Forget(LiveJob& job);
 
   LiveJob* FindJob(const JobId& id);
   LiveJob& AddJob(const JobId& id, const JobSpec& spec);
@@ -109,7 +149,13 @@ class SimCoordinator {
   World& world_;
   Disk& disk_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // owners: as in SimStore
+  const std::optional<Place> place_;
+  std::unique_ptr<SimMember> member_;  // of a cluster
   uint64_t epoch_ = 0;
+  absl::Time paused_until_ = absl::InfinitePast();
+  bool suspended_ = false;
+  std::set<JobId> started_;    // ever
+  std::set<JobId> releasing_;  // given up, not durably yet
   absl::Duration skew_;
   absl::Time clock_ = absl::InfinitePast();
   SimStore store_;

@@ -23,20 +23,29 @@ SimCoordinator::Session* SimCoordinator::SessionOf(const WorkerId& worker) {
 void SimCoordinator::Accept(const std::shared_ptr<Stream>& stream) {
   const uint64_t id = stream->id();
   sessions_[id].stream = stream;
-  stream->Attach(
-      {.received = [this, id](ToCoordinator message) { OnMessage(id, std::move(message)); },
-       .broken =
-           [this, id] {
-             const auto it = sessions_.find(id);
-             if (it == sessions_.end()) return;
-             if (!it->second.worker.empty()) WorkerLeft(it->second.worker, id);
-             sessions_.erase(id);
-             Touch();
-           }});
+  world_.auditor.StreamOf(id, epoch_);
+  stream->Attach({.received =
+                      [this, id](ToCoordinator message) {
+                        Run([this, id, message = std::move(message)] {
+                          if (sessions_.contains(id)) OnMessage(id, message);
+                        });
+                      },
+                  .broken =
+                      [this, id] {
+                        Run([this, id] {
+                          const auto it = sessions_.find(id);
+                          if (it == sessions_.end()) return;
+                          if (!it->second.worker.empty()) WorkerLeft(it->second.worker, id);
+                          sessions_.erase(id);
+                          Touch();
+                        });
+                      }});
 }
 
 void SimCoordinator::OnMessage(uint64_t id, ToCoordinator message) {
   Touch();
+  // What is not heard is lost, so the streams are closed even if the lease goes on in a moment.
+  if (IsSuspended()) return Suspend();
   if (auto* hello = std::get_if<Hello>(&message)) return OnHello(id, std::move(*hello));
   const WorkerId worker = sessions_.at(id).worker;
   const auto current = workers_.find(worker);
@@ -49,6 +58,11 @@ void SimCoordinator::OnMessage(uint64_t id, ToCoordinator message) {
     capacity.draining = status->draining;
     scheduler_.SetWorker(worker, std::move(capacity));
     world_.auditor.SlotsChanged(id, status->draining ? 0 : status->slots);
+    sessions_.at(id).pending.push_back(SlotsConfirmed{status->slots});
+    return;
+  }
+  if (const auto* offer = std::get_if<Offer>(&message)) {
+    if (!replaced) OnOffer(sessions_.at(id), *offer);
     return;
   }
   // The new stream's Hello has told it all, and its answer is for the new stream.
@@ -82,6 +96,12 @@ void SimCoordinator::OnHello(uint64_t id, Hello hello) {
   });
   Welcome welcome;
   for (const Held& held : hello.held) {
+    const auto stored = disk_.jobs.find(held.ref.job);
+    if (member_ != nullptr && FindJob(held.ref.job) == nullptr && stored != disk_.jobs.end() &&
+        !stored->second.terminal()) {
+      welcome.undecided.push_back(held.ref);
+      continue;
+    }
     const bool taken = TakeHeld(worker, held);
     world_.trace("held ", Name(held.ref), taken ? " is kept" : " is dropped");
     if (!taken) continue;
@@ -189,6 +209,7 @@ void SimCoordinator::Dispatch(const Assignment& assignment) {
   }
   const uint64_t session = workers_.at(assignment.worker);
   world_.auditor.Dispatched(session, ref);
+  world_.auditor.DispatchedBy(epoch_, ref);
   const std::shared_ptr<const Call> call = BuildCall(*job, ref.task);
   world_.trace("dispatch ", Name(ref), " to ", assignment.worker.value());
   sessions_.at(session).pending.push_back(RunTask{

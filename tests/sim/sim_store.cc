@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "tests/sim/links.h"
 #include "tests/sim/world.h"
 
 namespace moa::sim {
@@ -27,6 +29,38 @@ void SimStore::Update(const JobId& id, const Record& record, std::function<void(
   StartGroup();
 }
 
+void SimStore::Release(const JobId& id, std::function<void()> done) {
+  Write write;
+  write.id = id;
+  write.release = true;
+  write.updated = std::move(done);
+  pending_.push_back(std::move(write));
+  StartGroup();
+}
+
+void SimStore::Join(uint64_t epoch, int address, std::function<void()> fenced) {
+  epoch_ = epoch;
+  address_ = address;
+  fenced_ = std::move(fenced);
+}
+
+bool SimStore::IsHeldUp() {
+  if (fenced_ == nullptr) return false;
+  if (!world_.links.Up(Links::Coordinator(address_), Links::kStore)) {
+    world_.queue.After(absl::Milliseconds(100), [this, alive = alive_] {
+      if (*alive) Commit();
+    });
+    return true;
+  }
+  if (!disk_.IsDead(epoch_) || world_.bug == Bug::kIgnoreFence) return false;
+  world_.trace("a group of ", group_.size(), " writes of the dead member ", epoch_, " is refused");
+  if (world_.bug == Bug::kShowUncommitted) Finish();
+  group_.clear();
+  pending_.clear();
+  fenced_();
+  return true;
+}
+
 void SimStore::StartGroup() {
   if (!group_.empty() || pending_.empty()) return;
   group_.swap(pending_);
@@ -39,6 +73,7 @@ void SimStore::StartGroup() {
 }
 
 void SimStore::Commit() {
+  if (IsHeldUp()) return;
   if (world_.Fault(world_.weather.refusing_disk)) {
     world_.trace("disk refuses ", group_.size(), " writes");
     std::deque<Write> updates;
@@ -56,6 +91,17 @@ void SimStore::Commit() {
     return StartGroup();
   }
   for (Write& write : group_) Apply(&write);
+  if (fenced_ != nullptr && !world_.links.Up(Links::kStore, Links::Coordinator(address_))) {
+    // It is not heard that all is well: once more.
+    world_.queue.After(absl::Milliseconds(100), [this, alive = alive_] {
+      if (*alive) Commit();
+    });
+    return;
+  }
+  Finish();
+}
+
+void SimStore::Finish() {
   std::deque<Write> done;
   done.swap(group_);
   StartGroup();
@@ -71,16 +117,35 @@ void SimStore::Commit() {
 }
 
 void SimStore::Apply(Write* write) {
-  if (!write->insert) {
-    DiskJob& job = disk_.jobs.at(write->id);
-    job.records.push_back(write->record);
-    world_.auditor.Committed(write->id, job);
-    return;
+  if (fenced_ != nullptr) world_.auditor.WrittenBy(epoch_);
+  if (write->insert) return ApplyInsert(write);
+  DiskJob& job = disk_.jobs.at(write->id);
+  if (fenced_ != nullptr) {
+    if (write->release) {
+      if (job.owner == epoch_) job.owner = 0;
+      return;
+    }
+    const uint64_t sequence = write->record.sequence;
+    if (sequence <= job.records.size() && job.records[sequence - 1] == write->record) return;
+    world_.auditor.Require(sequence > job.records.size(),
+                           "a sequence number has one content for ever",
+                           absl::StrCat("job ", write->id.value(), ", record ", sequence));
+    world_.auditor.Require(
+        job.owner == epoch_, "only its owner writes a job",
+        absl::StrCat("job ", write->id.value(), " of ", job.owner, " by ", epoch_));
   }
-  Insert& insert = *write->insert;
+  job.records.push_back(write->record);
+  world_.auditor.Committed(write->id, job);
+}
+
+void SimStore::ApplyInsert(Write* write) {
+  const Insert& insert = *write->insert;
   if (!insert.key.empty() && world_.bug != Bug::kForgetIdempotency) {
     const auto [it, added] = disk_.keys.emplace(insert.key, insert.id);
-    if (!added) {
+    if (!added && it->second == insert.id) return;  // applied before
+    const bool overlooked = !added && world_.bug == Bug::kForgetKeysElsewhere &&
+                            disk_.jobs.at(it->second).owner != epoch_;
+    if (!added && !overlooked) {
       write->id = it->second;
       const bool same = disk_.jobs.at(it->second).request_hash == insert.request_hash;
       write->outcome = same ? Outcome::kExisting : Outcome::kConflict;
@@ -90,13 +155,31 @@ void SimStore::Apply(Write* write) {
   DiskJob& job = disk_.jobs[insert.id];
   job.key = insert.key;
   job.request_hash = insert.request_hash;
-  job.spec = std::move(insert.spec);
+  job.spec = insert.spec;
+  job.owner = epoch_;
   job.records.push_back(insert.accepted);
   world_.auditor.Committed(insert.id, job);
 }
 
+// A transaction is all or nothing, and its commit may be on its way longer than its sender lives.
+void SimStore::CrashInCluster() {
+  auto late = std::make_shared<SimStore>(world_, disk_, [](std::function<void()>) {});
+  late->Join(epoch_, address_, [] {});
+  late->group_.swap(group_);
+  pending_.clear();
+  if (late->group_.empty() || world_.random.Percent(30)) return;
+  const absl::Duration delay = world_.random.Percent(50)
+                                   ? absl::ZeroDuration()
+                                   : world_.random.Between(absl::ZeroDuration(), absl::Seconds(20));
+  world_.queue.After(delay, [late, &world = world_, &disk = disk_, epoch = epoch_] {
+    if (disk.IsDead(epoch) && world.bug != Bug::kIgnoreFence) return;
+    for (Write& write : late->group_) late->Apply(&write);
+  });
+}
+
 void SimStore::Crash() {
   *alive_ = false;
+  if (fenced_ != nullptr) return CrashInCluster();
   // The group under way: a beginning of it, with no or all of it as likely as all others together.
   const auto size = static_cast<uint32_t>(group_.size());
   size_t kept = world_.random.Percent(50) ? world_.random.Range(0, size)

@@ -19,6 +19,10 @@ struct World;
 // times, refuses at times (inserts fail, updates are tried again), and a crash loses what was not
 // committed: of a group under way, nothing, all or a beginning.
 //
+// In a cluster the groups of several coordinators meet on one disk. A group is applied as a whole or, once its owner
+// was declared dead, not at all; a connection that is lost makes it come again, whether it was applied or not; what
+// a coordinator had under way when it died may still come, much later.
+//
 // One for each life of a coordinator. Owner: the Simulation. Not thread-safe.
 class SimStore {
  public:
@@ -36,11 +40,15 @@ class SimStore {
   using Runner = std::function<void(std::function<void()>)>;
 
   SimStore(World& world, Disk& disk, Runner runner);
+  // Of a cluster: who writes, from where, and what to do when its writes are refused for good.
+  void Join(uint64_t epoch, int address, std::function<void()> fenced);
   SimStore(const SimStore&) = delete;
   SimStore& operator=(const SimStore&) = delete;
 
   void InsertJob(Insert insert, Inserted done);
   void Update(const JobId& id, const Record& record, std::function<void()> done);
+  // The job is nobody's from then on.
+  void Release(const JobId& id, std::function<void()> done);
   // No callback is run any more; what was under way may or may not be on disk.
   void Crash();
 
@@ -51,6 +59,7 @@ class SimStore {
     JobId id;
     std::optional<Insert> insert;
     Record record;
+    bool release = false;
     Inserted inserted;
     std::function<void()> updated;
     Outcome outcome = Outcome::kNew;
@@ -58,11 +67,19 @@ class SimStore {
 
   void StartGroup();
   void Commit();
+  void Finish();
+  // Whether the group has to wait or is refused for good.
+  bool IsHeldUp();
   void Apply(Write* write);
+  void ApplyInsert(Write* write);
+  void CrashInCluster();
 
   World& world_;
   Disk& disk_;
   const Runner runner_;
+  uint64_t epoch_ = 0;
+  int address_ = 0;
+  std::function<void()> fenced_;  // set in a cluster
   const std::shared_ptr<bool> alive_ =
       std::make_shared<bool>(true);  // owners: this, what is planned
   std::deque<Write> pending_;

@@ -18,7 +18,8 @@ struct World;
 
 // A worker by the rules of proto/moa/v1/worker.proto: says in Hello what it holds, refuses what is
 // beyond its slots, reports each attempt once a stream, keeps results until they are durable, goes
-// on while it has no stream up to its orphan limit, drains and hands back.
+// on while it has no stream up to its orphan limit, drains and hands back. With several coordinators it has a stream to
+// each, offers to the others what it holds of one that it lost, and grants each a part of its slots.
 //
 // It lives through many processes: Crash and Start give it a new id and empty hands.
 //
@@ -31,16 +32,18 @@ class SimWorker {
     absl::Duration call_timeout = absl::Seconds(30);
     absl::Duration orphan_limit = absl::Seconds(10);
   };
-  // Null while no coordinator listens.
-  using Dial = std::function<std::shared_ptr<Stream>(Stream::WorkerEnd)>;
+  // The stream to the coordinator at that address; null while none listens there.
+  using Dial = std::function<std::shared_ptr<Stream>(int address, Stream::WorkerEnd)>;
 
-  SimWorker(World& world, SimProvider& provider, std::string name, Shape shape, Dial dial);
+  // `coordinators`: how many addresses there are.
+  SimWorker(World& world, SimProvider& provider, int number, Shape shape, int coordinators,
+            Dial dial);
 
   void Start();
   void Crash();
   // As on SIGTERM: takes nothing new, finishes or hands back, leaves.
   void Drain();
-  void BreakStream();
+  void BreakStreams();
   // Reaches no coordinator for so long.
   void CutOff(absl::Duration duration);
   // Tells the coordinator of another number of slots.
@@ -50,41 +53,66 @@ class SimWorker {
   bool draining() const { return draining_; }
   const Shape& shape() const { return shape_; }
   uint32_t running() const;
+  int node() const { return node_; }
   // What it still holds, for people; "" when nothing.
   std::string Holds() const;
-  // What it runs, and since when it has been connected without a break.
-  std::vector<AttemptRef> Running() const;
-  absl::Time connected_since() const { return connected_since_; }
+  // What it runs for coordinators that it has been connected to for so long.
+  std::vector<AttemptRef> RunningFor(absl::Duration connected) const;
 
  private:
+  static constexpr int kNobody = -1;
+
   struct Entry {
     uint64_t input_hash = 0;
-    uint64_t call = 0;  // of this process
-    absl::Time started;
+    uint64_t call = 0;                                 // of this process
+    int home = 0;                                      // whose it is: an address, or kNobody
+    absl::Time orphan_since = absl::InfiniteFuture();  // infinite: its coordinator is connected
     std::optional<Event> finished;
     bool reported = false;  // on this stream
     bool in_hello = false;
   };
   using Entries = std::map<AttemptRef, Entry>;
+  struct Link {
+    int address = 0;
+    std::shared_ptr<Stream> stream{};
+    bool welcomed = false;
+    absl::Time connected_since = absl::InfiniteFuture();
+    uint32_t granted = 0;  // as it was told last
+    uint32_t counted = 0;  // that it may use until it has confirmed that
+    uint32_t demand = 0;
+  };
 
-  void Connect();
-  void ConnectLater();
-  void OnMessage(ToWorker message);
-  void On(const Welcome& welcome);
-  void On(const RunTask& run);
-  void On(const CancelTask& cancel);
-  void On(const ResultsDurable& durable);
-  void OnBroken();
+  void Connect(Link& link);
+  void ConnectLater(Link& link);
+  void OnMessage(Link& link, ToWorker message);
+  void On(Link& link, const Welcome& welcome);
+  void On(Link& link, const RunTask& run);
+  void On(Link& link, const CancelTask& cancel);
+  void On(Link& link, const ResultsDurable& durable);
+  void On(Link& link, const Claim& claim);
+  void On(Link& link, const SlotsConfirmed& confirmed);
+  void On(Link& link, const Demand& demand);
+  void OnBroken(Link& link);
   void StartCall(const RunTask& run);
   void Finish(const AttemptRef& ref, Event event);
   void Report();
-  void Forget(Entries::iterator it);
+  void Forget(const Link& link, Entries::iterator it);
   void ExpireOrphans();
   void LeaveWhenIdle();
+  std::vector<AttemptRef> Running() const;
+
+  // Several coordinators (sim_worker_cluster.cc).
+  void OfferTo(Link& link);
+  void OfferToAll();
+  void Withdraw(const AttemptRef& ref);
+  void Regrant();
+  void Grant(Link& link, uint32_t slots);
+  uint32_t FreeFor(const Link& link) const;
 
   World& world_;
   SimProvider& provider_;
   const std::string name_;
+  const int node_;  // of Links
   Shape shape_;
   const Dial dial_;
   bool up_ = false;
@@ -93,11 +121,8 @@ class SimWorker {
   uint64_t life_ = 0;     // process
   uint64_t next_call_ = 1;
   Entries entries_;
-  std::shared_ptr<Stream> stream_;
-  bool welcomed_ = false;
+  std::vector<Link> links_;
   absl::Time cut_off_until_ = absl::InfinitePast();
-  absl::Time lost_ = absl::InfiniteFuture();
-  absl::Time connected_since_ = absl::InfiniteFuture();
 };
 
 }  // namespace moa::sim

@@ -53,6 +53,20 @@ const char* BugName(Bug bug) {
       "store-terminal-twice",
       "forget-stragglers",
       "forget-budget",
+      "ignore-fence",
+      "ignore-suspension",
+      "lease-from-reply",
+      "bury-at-once",
+      "bury-unexpired",
+      "claim-twice",
+      "claim-wrong-input",
+      "watch-resumes-late",
+      "share-before-published",
+      "keep-lowered-share",
+      "end-again",
+      "forget-keys-elsewhere",
+      "run-released",
+      "show-uncommitted",
   };
   return kNames[static_cast<int>(bug)];
 }
@@ -69,8 +83,8 @@ Simulation::Simulation(uint64_t seed, Bug bug, Trace::Mode mode)
       if (i > 0 && world_.random.Percent(60)) shape.models.push_back(model);
     }
     workers_.push_back(std::make_unique<SimWorker>(
-        world_, provider_, absl::StrCat("w", i), std::move(shape),
-        [this](Stream::WorkerEnd end) { return Dial(std::move(end)); }));
+        world_, provider_, static_cast<int>(i), std::move(shape), /*coordinators=*/1,
+        [this](int, Stream::WorkerEnd end) { return Dial(std::move(end)); }));
   }
   const uint32_t jobs = world_.random.Range(2, 10);
   for (uint32_t i = 0; i < jobs; ++i) {
@@ -128,7 +142,7 @@ void Simulation::PlanFaults() {
       worker->Drain();
       start_later(absl::Seconds(15));
     });
-    at_some_time(5, [worker] { worker->BreakStream(); });
+    at_some_time(5, [worker] { worker->BreakStreams(); });
     at_some_time(2, [this, worker] {
       worker->CutOff(world_.random.Between(absl::ZeroDuration(), absl::Seconds(8)));
     });
@@ -149,8 +163,7 @@ void Simulation::Calm() {
 // Who is connected for long has been told of every end.
 void Simulation::CheckEndedJobs() {
   for (const auto& worker : workers_) {
-    if (world_.queue.now() < worker->connected_since() + absl::Seconds(10)) continue;
-    world_.auditor.CheckNoneIsOver(worker->Running());
+    world_.auditor.CheckNoneIsOver(worker->RunningFor(absl::Seconds(10)));
   }
   world_.queue.After(absl::Seconds(3), [this] { CheckEndedJobs(); });
 }

@@ -5,6 +5,7 @@
 #include "absl/time/time.h"
 #include "tests/sim/auditor.h"
 #include "tests/sim/event_queue.h"
+#include "tests/sim/links.h"
 #include "tests/sim/random.h"
 #include "tests/sim/trace.h"
 
@@ -31,8 +32,24 @@ enum class Bug {
   kStoreTerminalTwice,        // a terminal record is written once more
   kForgetStragglers,          // calls cancelled while their job goes on are not closed
   kForgetBudget,              // jobs are run as if they had no budget
+  // Of a cluster.
+  kIgnoreFence,           // the writes of a member that was declared dead are taken
+  kIgnoreSuspension,      // a coordinator goes on when its lease is over
+  kLeaseFromReply,        // the lease counts from when its renewal was answered
+  kBuryAtOnce,            // declared by one whose own lease has just been over
+  kBuryUnexpired,         // members are declared dead before their lease is over
+  kClaimTwice,            // two members claim the same job
+  kClaimWrongInput,       // offered attempts are claimed whatever their input was
+  kWatchResumesLate,      // a watch that goes on elsewhere leaves one record out
+  kShareBeforePublished,  // a higher share is used though its transaction failed
+  kKeepLoweredShare,      // a share is said to be lowered and used on
+  kEndAgain,              // the new owner of a job that has ended ends it once more
+  kForgetKeysElsewhere,   // idempotency keys count at the replica that took the job
+  kRunReleased,           // a job that was given up is run on
+  kShowUncommitted,       // a fenced owner's watchers are shown what it could not store
 };
-inline constexpr int kBugs = static_cast<int>(Bug::kForgetBudget) + 1;
+inline constexpr int kClusterBugs = static_cast<int>(Bug::kIgnoreFence);
+inline constexpr int kBugs = static_cast<int>(Bug::kShowUncommitted) + 1;
 const char* BugName(Bug bug);
 
 // How bad it gets, in percent of the cases. Every seed draws its own: what needs three rare faults
@@ -54,15 +71,22 @@ struct Weather {
 // What everything in one simulation shares. Owner: the Simulation. Not thread-safe.
 struct World {
   World(uint64_t seed, Bug planted, Trace::Mode mode)
-      : random(seed), weather(&random), trace(queue, mode), auditor(queue, trace), bug(planted) {}
+      : random(seed),
+        weather(&random),
+        trace(queue, mode),
+        auditor(queue, trace),
+        links(queue),
+        bug(planted) {}
 
   EventQueue queue;
   Random random;
   const Weather weather;
   Trace trace;
   Auditor auditor;
+  Links links;
   const Bug bug;
-  bool faults = true;  // off once everything is to go well
+  bool cluster = false;  // several coordinators on one store
+  bool faults = true;    // off once everything is to go well
 
   // One message's way: mostly quick, now and then much slower than its neighbours.
   absl::Duration NetworkDelay() {
