@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "tests/sim/job_shapes.h"
 #include "tests/sim/prompt_audit.h"
+#include "tests/sim/sim_member.h"
 
 namespace moa::sim {
 namespace {
@@ -290,9 +291,26 @@ void Auditor::WrittenBy(uint64_t epoch) {
 // Unless the store's clock was moved, when a lease may end sooner than its owner can know; then the fence alone
 // keeps what it does from counting.
 void Auditor::DispatchedBy(uint64_t epoch, const AttemptRef& ref) {
-  const bool knows = queue_.now() >= disk_->clock_moved + absl::Seconds(12);
-  Require(!knows || !disk_->IsDead(epoch), "nobody dispatches whose lease was taken over",
+  Require(!IsClockSound() || !disk_->IsDead(epoch), "nobody dispatches whose lease was taken over",
           absl::StrCat(Name(ref), " by ", epoch));
+}
+
+bool Auditor::IsClockSound() const {
+  return queue_.now() >= disk_->clock_moved + 3 * SimMember::kLease;
+}
+
+void Auditor::Renewed(uint64_t epoch) {
+  const auto [it, first] = renewing_.try_emplace(epoch, queue_.now(), queue_.now());
+  if (queue_.now() > it->second.second + SimMember::kLease) it->second.first = queue_.now();
+  it->second.second = queue_.now();
+}
+
+// After an outage all have the time to renew before any may be declared dead.
+void Auditor::Buries(uint64_t epoch) {
+  const absl::Duration renewing = queue_.now() - renewing_[epoch].first;
+  Require(!IsClockSound() || renewing >= SimMember::kLease * 0.75,
+          "only one that has been renewing for a lease declares others dead",
+          absl::StrCat("member ", epoch, " after ", absl::FormatDuration(renewing)));
 }
 
 void Auditor::SharesInUse(const QuotaKey& of, uint64_t sum_ppm) {

@@ -52,6 +52,9 @@ class Auditor {
   // A cluster. Members are declared dead on the disk.
   void WrittenBy(uint64_t epoch);
   void DispatchedBy(uint64_t epoch, const AttemptRef& ref);
+  // Reaches the store with a renewal; declares another dead.
+  void Renewed(uint64_t epoch);
+  void Buries(uint64_t epoch);
   void SharesInUse(const QuotaKey& of, uint64_t sum_ppm);
   // Of what follows, streams and results are those of this owner.
   void StreamOf(uint64_t stream, uint64_t epoch) { epochs_[stream] = epoch; }
@@ -108,6 +111,8 @@ class Auditor {
     uint32_t losses = 0;
   };
 
+  // The store's clock was not moved lately.
+  bool IsClockSound() const;
   void CheckSequence(const JobId& id, const DiskJob& job);
   void CheckResult(const JobId& id, const DiskJob& job, const TaskResult& result);
   void CheckStandIn(const std::string& where, const DiskJob& job, const TaskResult& result);
@@ -123,11 +128,12 @@ class Auditor {
   const RetryPolicy limits_{};
   std::string rule_;
   std::string details_;
-  std::map<uint64_t, Answer> answers_;         // by nonce
-  std::map<uint64_t, JobId> durable_results_;  // nonce of each durable success
-  std::map<uint64_t, std::set<uint64_t>> emitted_results_;  // by owners that live now
-  std::map<uint64_t, uint64_t> epochs_;                     // by stream
-  std::map<std::string, JobId> acknowledged_;  // by idempotency key
+  std::map<uint64_t, Answer> answers_;                              // by nonce
+  std::map<uint64_t, JobId> durable_results_;                       // nonce of each durable success
+  std::map<uint64_t, std::set<uint64_t>> emitted_results_;          // by owners that live now
+  std::map<uint64_t, std::pair<absl::Time, absl::Time>> renewing_;  // by epoch: since when, last
+  std::map<uint64_t, uint64_t> epochs_;                             // by stream
+  std::map<std::string, JobId> acknowledged_;                       // by idempotency key
   std::set<JobId> cancelled_;
   std::map<JobId, absl::Time> ended_;                          // when that became durable
   std::map<std::pair<JobId, uint32_t>, absl::Time> finished_;  // the same of each task

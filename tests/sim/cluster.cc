@@ -64,8 +64,8 @@ SimCoordinator* ClusterSimulation::ForClient(uint32_t client) {
   if (world_.Fault(3)) address = (address + 1) % size;
   for (int i = 0; i < size; ++i) {
     SimCoordinator* coordinator = coordinators_[static_cast<size_t>(address)].get();
-    const bool reached = world_.links.BothUp(Links::Client(static_cast<int>(client)),
-                                             Links::Coordinator(address));
+    const bool reached =
+        world_.links.BothUp(Links::Client(static_cast<int>(client)), Links::Coordinator(address));
     if (coordinator != nullptr && coordinator->answers() && reached) return coordinator;
     address = (address + 1) % size;
   }
@@ -111,12 +111,12 @@ void ClusterSimulation::Start(int address) {
 void ClusterSimulation::Stop(int address, absl::Duration down) {
   auto& coordinator = coordinators_[static_cast<size_t>(address)];
   if (coordinator == nullptr) return;
-  world_.queue.After(absl::ZeroDuration(), [this, address, down, &coordinator,
-                                            epoch = coordinator->epoch()] {
-    if (coordinator == nullptr || coordinator->epoch() != epoch) return;
-    coordinator = nullptr;
-    world_.queue.After(down, [this, address] { Start(address); });
-  });
+  world_.queue.After(absl::ZeroDuration(),
+                     [this, address, down, &coordinator, epoch = coordinator->epoch()] {
+                       if (coordinator == nullptr || coordinator->epoch() != epoch) return;
+                       coordinator = nullptr;
+                       world_.queue.After(down, [this, address] { Start(address); });
+                     });
 }
 
 void ClusterSimulation::AtSomeTime(uint32_t times, const std::function<void()>& happens) {
@@ -150,8 +150,7 @@ void ClusterSimulation::CutSomething() {
 }
 
 void ClusterSimulation::StoreGoesAway() {
-  const absl::Duration duration =
-      world_.random.Between(absl::Milliseconds(50), absl::Seconds(10));
+  const absl::Duration duration = world_.random.Between(absl::Milliseconds(50), absl::Seconds(10));
   world_.trace("the store is away for ", absl::FormatDuration(duration));
   for (size_t i = 0; i < coordinators_.size(); ++i) {
     const int node = Links::Coordinator(static_cast<int>(i));
@@ -188,6 +187,10 @@ void ClusterSimulation::PlanFaults() {
       if (coordinators_[i] == nullptr) return;
       coordinators_[i]->Pause(
           world_.random.Between(absl::Milliseconds(100), SimMember::kLease * 2.5));
+    });
+    AtSomeTime(1, [this, i] {
+      if (coordinators_[i] == nullptr) return;
+      coordinators_[i]->MoveClock(world_.random.Between(-absl::Seconds(2), absl::Seconds(2)));
     });
     AtSomeTime(3, [this, i] {
       if (coordinators_[i] != nullptr) coordinators_[i]->ReleaseOne();
@@ -236,8 +239,8 @@ void ClusterSimulation::CheckEndedJobs() {
 std::string ClusterSimulation::Leftovers() const {
   std::string left;
   for (const auto& coordinator : coordinators_) {
-    absl::StrAppend(&left, coordinator == nullptr ? "a coordinator is down; "
-                                                  : coordinator->Leftovers());
+    absl::StrAppend(&left,
+                    coordinator == nullptr ? "a coordinator is down; " : coordinator->Leftovers());
   }
   for (const auto& worker : workers_) left += worker->Holds();
   for (const auto& client : clients_) {

@@ -29,8 +29,9 @@ struct DiskJob {
 // A coordinator process of a cluster.
 struct DiskMember {
   int address = 0;
-  absl::Time lease_ends{};  // by the store's clock
-  bool dead = false;        // declared
+  absl::Time lease_ends{};      // by the store's clock
+  absl::Time renewing_since{};  // without a break, by the same
+  bool dead = false;            // declared
   std::vector<QuotaShareRow> shares{};
 };
 

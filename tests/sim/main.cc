@@ -88,9 +88,9 @@ int Report(const Outcome& outcome, bool cluster) {
 
 int Replay(const Options& options) {
   g_seed = options.seed;
-  Outcome outcome =
-      options.cluster ? ClusterSimulation(options.seed, options.bug, Trace::Mode::kPrint).Run()
-                      : Simulation(options.seed, options.bug, Trace::Mode::kPrint).Run();
+  Outcome outcome = options.cluster
+                        ? ClusterSimulation(options.seed, options.bug, Trace::Mode::kPrint).Run()
+                        : Simulation(options.seed, options.bug, Trace::Mode::kPrint).Run();
   outcome.last.clear();  // printed already
   if (!outcome.ok()) return Report(outcome, options.cluster);
   std::printf("\nseed %llu: all rules held\n", static_cast<unsigned long long>(options.seed));

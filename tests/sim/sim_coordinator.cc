@@ -166,7 +166,8 @@ void SimCoordinator::Submit(const std::string& key, const JobSpec& spec, SubmitR
        .accepted = accepted},
       [this, id, normalised, accepted, reply](SimStore::Outcome outcome, const JobId& which) {
         // In a cluster it may have been taken up already, when the answer was lost at first.
-        if (outcome == SimStore::Outcome::kNew && !started_.contains(id)) StartJob(id, normalised, accepted);
+        if (outcome == SimStore::Outcome::kNew && !started_.contains(id))
+          StartJob(id, normalised, accepted);
         if (world_.bug != Bug::kAcknowledgeBeforeDurable) reply(outcome, which);
       });
 }
@@ -184,6 +185,7 @@ void SimCoordinator::Watch(const JobId& id, uint64_t after, Watcher watcher) {
   LiveJob* job = FindJob(id);
   if (job != nullptr) {
     for (size_t i = after; i < job->events.size(); ++i) watcher.event(job->events[i]);
+    watcher.seen = after;
     job->watchers.push_back(std::move(watcher));
     return;
   }
@@ -356,7 +358,9 @@ void SimCoordinator::Forget(LiveJob& job) {
 
 void SimCoordinator::Publish(LiveJob& job, const Record& record) {
   if (!job.watchers.empty()) world_.auditor.Published(job.machine.id(), record);
-  for (const Watcher& watcher : job.watchers) watcher.event(record);
+  for (const Watcher& watcher : job.watchers) {
+    if (record.sequence > watcher.seen) watcher.event(record);
+  }
 }
 
 void SimCoordinator::UpdateTimer(LiveJob& job) {

@@ -31,8 +31,10 @@ class SimCoordinator {
   using SubmitReply = std::function<void(SimStore::Outcome outcome, const JobId& id)>;
   struct Watcher {
     std::function<void(const Record& record)> event;
-    std::function<void()> end;  // after the terminal event
+    std::function<void()> end;       // after the terminal event
     std::function<void()> broken{};  // nothing more comes of this watch
+    // What it was shown elsewhere may be ahead of what this coordinator has heard to be durable.
+    uint64_t seen = 0;
   };
   // A coordinator's place in a cluster.
   struct Place {
@@ -64,6 +66,8 @@ class SimCoordinator {
   // Of a cluster (sim_coordinator_cluster.cc).
   bool answers() const;  // its lease goes on, and it is not paused
   void Pause(absl::Duration duration);
+  // The wall clock, by which jobs' times go; not the one that the lease goes by.
+  void MoveClock(absl::Duration by);
   // Gives up a job that has not begun, where there is one.
   void ReleaseOne();
   std::vector<QuotaNeed> SharesInUse() const { return scheduler_.QuotaNeeds(clock_); }

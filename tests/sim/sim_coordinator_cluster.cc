@@ -43,6 +43,12 @@ void SimCoordinator::Pause(absl::Duration duration) {
   paused_until_ = std::max(paused_until_, world_.queue.now() + duration);
 }
 
+void SimCoordinator::MoveClock(absl::Duration by) {
+  world_.trace("the clock of epoch ", epoch_, " is moved by ", absl::FormatDuration(by));
+  skew_ += by;
+  Touch();
+}
+
 bool SimCoordinator::answers() const {
   return !IsSuspended() && world_.queue.now() >= paused_until_;
 }
@@ -122,8 +128,13 @@ void SimCoordinator::OnOffer(Session& session, const Offer& offer) {
 void SimCoordinator::TryClaims(Session& session) {
   Claim claim;
   for (auto it = session.offered.begin(); it != session.offered.end();) {
-    const Held held{.ref = it->first, .input_hash = it->second};
-    if (FindJob(held.ref.job) == nullptr || scheduler_.WorkerOf(held.ref) != nullptr ||
+    Held held{.ref = it->first, .input_hash = it->second};
+    const LiveJob* job = FindJob(held.ref.job);
+    if (world_.bug == Bug::kClaimWrongInput && job != nullptr && !job->machine.ended() &&
+        job->machine.task(held.ref.task).state == TaskState::kQueued) {
+      held.input_hash = BuildCall(*job, held.ref.task)->Hash();
+    }
+    if (job == nullptr || scheduler_.WorkerOf(held.ref) != nullptr ||
         !TakeHeld(session.worker, held)) {
       ++it;
       continue;

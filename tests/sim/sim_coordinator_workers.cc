@@ -44,7 +44,8 @@ void SimCoordinator::Accept(const std::shared_ptr<Stream>& stream) {
 
 void SimCoordinator::OnMessage(uint64_t id, ToCoordinator message) {
   Touch();
-  if (IsSuspended()) return;
+  // What is not heard is lost, so the streams are closed even if the lease goes on in a moment.
+  if (IsSuspended()) return Suspend();
   if (auto* hello = std::get_if<Hello>(&message)) return OnHello(id, std::move(*hello));
   const WorkerId worker = sessions_.at(id).worker;
   const auto current = workers_.find(worker);
@@ -124,7 +125,7 @@ bool SimCoordinator::TakeHeld(const WorkerId& worker, const Held& held) {
   const JobMachine::Task& task = job->machine.task(held.ref.task);
   if (task.state != TaskState::kQueued) return false;
   if (BuildCall(*job, held.ref.task)->Hash() != held.input_hash &&
-      world_.bug != Bug::kAdoptWrongInput && world_.bug != Bug::kClaimWrongInput) {
+      world_.bug != Bug::kAdoptWrongInput) {
     return false;
   }
   Apply(*job, AttemptAdopted{.ref = held.ref, .worker = worker.value()}, absl::InfinitePast());

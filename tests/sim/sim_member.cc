@@ -36,8 +36,10 @@ SimMember::SimMember(World& world, Disk& disk, int address, Callbacks callbacks)
   for (auto& [epoch, member] : disk_.members) {
     if (member.address == address_) member.dead = true;
   }
-  disk_.members[epoch_] = {.address = address_, .lease_ends = StoreNow(world_, disk_) + kLease};
+  const absl::Time now = StoreNow(world_, disk_);
+  disk_.members[epoch_] = {.address = address_, .lease_ends = now + kLease, .renewing_since = now};
   lease_over_at_ = kLease * kOwnLeaseShare;
+  world_.auditor.Renewed(epoch_);
   Plan();
   ShareQuotas();
 }
@@ -78,11 +80,10 @@ absl::Duration SimMember::WayToStore() {
 void SimMember::Renew() {
   if (!world_.links.Up(Links::Coordinator(address_), Links::kStore)) return;
   const absl::Duration sent = Clock();
-  const bool may_bury = !IsLeaseOver() && sent - renewing_since_ >= kLease;
   const int copies = world_.Fault(5) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    world_.queue.After(WayToStore(), [this, alive = alive_, sent, may_bury] {
-      if (*alive) AtStore(sent, may_bury);
+    world_.queue.After(WayToStore(), [this, alive = alive_, sent] {
+      if (*alive) AtStore(sent);
     });
   }
 }
@@ -92,11 +93,16 @@ void SimMember::Answer(std::function<void()> action) {
   After(WayToStore(), std::move(action));
 }
 
-void SimMember::AtStore(absl::Duration sent, bool may_bury) {
+void SimMember::AtStore(absl::Duration sent) {
   DiskMember& row = disk_.members.at(epoch_);
   if (row.dead) return Answer([this] { callbacks_.dead(); });
-  row.lease_ends = StoreNow(world_, disk_) + kLease;
-  if (may_bury) BuryAtStore();
+  // By the store's clock and row, for a statement may have hung for as long as the store was away.
+  const absl::Time now = StoreNow(world_, disk_);
+  if (row.lease_ends <= now) row.renewing_since = now;
+  row.lease_ends = now + kLease;
+  world_.auditor.Renewed(epoch_);
+  const bool may_bury = now >= row.renewing_since + kLease;
+  if (may_bury || world_.bug == Bug::kBuryAtOnce) BuryAtStore();
   Answer([this, sent, owned = ClaimAtStore()] {
     Renewed(sent);
     callbacks_.owns(owned);
@@ -105,11 +111,13 @@ void SimMember::AtStore(absl::Duration sent, bool may_bury) {
 
 void SimMember::BuryAtStore() {
   const absl::Time now = StoreNow(world_, disk_);
-  const absl::Duration early = world_.bug == Bug::kBuryUnexpired ? kLease * 0.75 : absl::ZeroDuration();
+  const absl::Duration early =
+      world_.bug == Bug::kBuryUnexpired ? kLease * 0.75 : absl::ZeroDuration();
   for (auto& [epoch, member] : disk_.members) {
     if (member.dead || member.lease_ends - early > now) continue;
     world_.trace("member ", epoch_, " declares ", epoch, " dead");
     member.dead = true;
+    world_.auditor.Buries(epoch_);
   }
 }
 
@@ -134,7 +142,6 @@ std::vector<JobId> SimMember::ClaimAtStore() {
 void SimMember::Renewed(absl::Duration sent) {
   const absl::Duration now = Clock();
   const absl::Duration from = world_.bug == Bug::kLeaseFromReply ? now : sent;
-  if (now >= lease_over_at_) renewing_since_ = now;
   lease_over_at_ = std::max(lease_over_at_, from + kLease * kOwnLeaseShare);
   if (now < lease_over_at_) callbacks_.renewed();
 }

@@ -52,7 +52,7 @@ class SimMember {
   absl::Duration Clock() const;  // since it joined
   void Plan();
   void Renew();
-  void AtStore(absl::Duration sent, bool may_bury);
+  void AtStore(absl::Duration sent);
   void BuryAtStore();
   std::vector<JobId> ClaimAtStore();
   void Renewed(absl::Duration sent);
@@ -67,12 +67,12 @@ class SimMember {
   Disk& disk_;
   const int address_;
   const Callbacks callbacks_;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // owners: this, what is planned
+  const std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  // owners: this, what is planned
   uint64_t epoch_ = 0;
   absl::Time joined_;
-  double rate_ = 1;  // of its clock
+  double rate_ = 1;                     // of its clock
   absl::Duration lease_over_at_{};      // by its clock
-  absl::Duration renewing_since_{};     // without a break
   QuotaShareAnswer::Shares lowered_{};  // as it pretends, with the defect
 };
 

@@ -130,8 +130,9 @@ void SimStore::Apply(Write* write) {
     world_.auditor.Require(sequence > job.records.size(),
                            "a sequence number has one content for ever",
                            absl::StrCat("job ", write->id.value(), ", record ", sequence));
-    world_.auditor.Require(job.owner == epoch_, "only its owner writes a job",
-                           absl::StrCat("job ", write->id.value(), " of ", job.owner, " by ", epoch_));
+    world_.auditor.Require(
+        job.owner == epoch_, "only its owner writes a job",
+        absl::StrCat("job ", write->id.value(), " of ", job.owner, " by ", epoch_));
   }
   job.records.push_back(write->record);
   world_.auditor.Committed(write->id, job);

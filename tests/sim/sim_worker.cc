@@ -309,8 +309,8 @@ void SimWorker::Finish(const AttemptRef& ref, Event event) {
                std::holds_alternative<AttemptSucceeded>(event)
                    ? ": ok"
                    : absl::StrCat(": ", ErrorCodeName(std::get<AttemptFailed>(event).error.code)));
-  const bool connected = it->second.home != kNobody &&
-                         links_[static_cast<size_t>(it->second.home)].stream != nullptr;
+  const bool connected =
+      it->second.home != kNobody && links_[static_cast<size_t>(it->second.home)].stream != nullptr;
   if (!connected && !IsWorthKeeping(event)) {
     if (world_.cluster) Withdraw(ref);
     entries_.erase(it);

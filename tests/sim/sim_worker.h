@@ -64,8 +64,8 @@ class SimWorker {
 
   struct Entry {
     uint64_t input_hash = 0;
-    uint64_t call = 0;  // of this process
-    int home = 0;       // whose it is: an address, or kNobody
+    uint64_t call = 0;                                 // of this process
+    int home = 0;                                      // whose it is: an address, or kNobody
     absl::Time orphan_since = absl::InfiniteFuture();  // infinite: its coordinator is connected
     std::optional<Event> finished;
     bool reported = false;  // on this stream

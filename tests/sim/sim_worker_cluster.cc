@@ -35,8 +35,7 @@ void SimWorker::On(Link& link, const Claim& claim) {
   for (const AttemptRef& ref : claim.refs) {
     const auto it = entries_.find(ref);
     const bool on_offer = it != entries_.end() &&
-                          it->second.orphan_since != absl::InfiniteFuture() &&
-                          !it->second.in_hello;
+                          it->second.orphan_since != absl::InfiniteFuture() && !it->second.in_hello;
     world_.trace(name_, on_offer ? " gives the claimed " : " has no more the claimed ", Name(ref));
     if (!on_offer) {
       link.stream->SendToCoordinator(
@@ -88,7 +87,8 @@ void SimWorker::Regrant() {
   for (size_t i = 0; i < connected.size(); ++i) {
     const auto part = static_cast<uint32_t>(parts[i]);
     Link& link = *connected[i];
-    Grant(link, part <= link.granted ? part : std::max(link.granted, std::min(part, FreeFor(link))));
+    Grant(link,
+          part <= link.granted ? part : std::max(link.granted, std::min(part, FreeFor(link))));
   }
 }
 

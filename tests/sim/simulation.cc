@@ -56,6 +56,7 @@ const char* BugName(Bug bug) {
       "ignore-fence",
       "ignore-suspension",
       "lease-from-reply",
+      "bury-at-once",
       "bury-unexpired",
       "claim-twice",
       "claim-wrong-input",

@@ -33,19 +33,20 @@ enum class Bug {
   kForgetStragglers,          // calls cancelled while their job goes on are not closed
   kForgetBudget,              // jobs are run as if they had no budget
   // Of a cluster.
-  kIgnoreFence,            // the writes of a member that was declared dead are taken
-  kIgnoreSuspension,       // a coordinator goes on when its lease is over
-  kLeaseFromReply,         // the lease counts from when its renewal was answered
-  kBuryUnexpired,          // members are declared dead before their lease is over
-  kClaimTwice,             // two members claim the same job
-  kClaimWrongInput,        // offered attempts are claimed whatever their input was
-  kWatchResumesLate,       // a watch that goes on elsewhere leaves one record out
-  kShareBeforePublished,   // a higher share is used though its transaction failed
-  kKeepLoweredShare,       // a share is said to be lowered and used on
-  kEndAgain,               // the new owner of a job that has ended ends it once more
-  kForgetKeysElsewhere,    // idempotency keys count at the replica that took the job
-  kRunReleased,            // a job that was given up is run on
-  kShowUncommitted,        // a fenced owner's watchers are shown what it could not store
+  kIgnoreFence,           // the writes of a member that was declared dead are taken
+  kIgnoreSuspension,      // a coordinator goes on when its lease is over
+  kLeaseFromReply,        // the lease counts from when its renewal was answered
+  kBuryAtOnce,            // declared by one whose own lease has just been over
+  kBuryUnexpired,         // members are declared dead before their lease is over
+  kClaimTwice,            // two members claim the same job
+  kClaimWrongInput,       // offered attempts are claimed whatever their input was
+  kWatchResumesLate,      // a watch that goes on elsewhere leaves one record out
+  kShareBeforePublished,  // a higher share is used though its transaction failed
+  kKeepLoweredShare,      // a share is said to be lowered and used on
+  kEndAgain,              // the new owner of a job that has ended ends it once more
+  kForgetKeysElsewhere,   // idempotency keys count at the replica that took the job
+  kRunReleased,           // a job that was given up is run on
+  kShowUncommitted,       // a fenced owner's watchers are shown what it could not store
 };
 inline constexpr int kClusterBugs = static_cast<int>(Bug::kIgnoreFence);
 inline constexpr int kBugs = static_cast<int>(Bug::kShowUncommitted) + 1;
@@ -85,7 +86,7 @@ struct World {
   Links links;
   const Bug bug;
   bool cluster = false;  // several coordinators on one store
-  bool faults = true;  // off once everything is to go well
+  bool faults = true;    // off once everything is to go well
 
   // One message's way: mostly quick, now and then much slower than its neighbours.
   absl::Duration NetworkDelay() {
