@@ -150,7 +150,13 @@ absl::Status Membership::Renew() {
 
 bool Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead) {
   if (dead.empty()) return false;
-  const absl::Status status = replicas_.Apply(view.version, {.dead = dead});
+  ReplicaStore::Change change;
+  for (const Member& member : view.members) {
+    if (std::find(dead.begin(), dead.end(), member.epoch) != dead.end()) {
+      change.dead.push_back(member);
+    }
+  }
+  const absl::Status status = replicas_.Apply(view.version, change);
   // Refused because something else has changed: there will be another look.
   settle_again_ = true;
   if (absl::IsAborted(status)) return true;

@@ -54,8 +54,9 @@ class ReplicaStore {
   //   ABORTED              the view is of the past: renew, and decide again
   //   FAILED_PRECONDITION  this member was declared dead
   struct Change {
-    std::vector<uint64_t>
-        dead;  // members to declare dead; one that is busy writing is left for later
+    // Members to declare dead, as they were seen: with their epoch and renewals. One that has renewed since, or is busy
+    // writing, is left alone.
+    std::vector<Member> dead;
     std::vector<StoredShare> shares;       // this member's, new or changed
     std::vector<StoredShare> gone_shares;  // this member's, to be forgotten; without `share`
   };

@@ -107,7 +107,9 @@ void ChaosCluster::AddCoordinator(int number) {
   cluster::Args args = {"--listen", address,         "--metrics-listen", "127.0.0.1:0", "--store",
                         store,      "--hedge=false", "--drain-timeout",  "10s"};
   if (host != nullptr) args.emplace_back("--insecure");
-  args.insert(args.end(), {"--deaf-limit", absl::FormatDuration(kDeafLimit)});
+  // Without a reserve, which a small disk would not hold.
+  args.insert(args.end(),
+              {"--deaf-limit", absl::FormatDuration(kDeafLimit), "--min-free-disk-mib", "0"});
   if (postgres_ != nullptr) {
     args.insert(args.end(), {"--lease", absl::FormatDuration(options_.lease)});
   }

@@ -116,7 +116,9 @@ TEST_F(StartupTest, FullDiskRefusesJobsAndKeepsThoseAcknowledged) {
   if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=1m") != 0) {
     GTEST_SKIP() << "needs the right to mount a tmpfs";
   }
-  const Args store = {"--store", absl::StrCat("sqlite:", disk, "/jobs.db")};
+  // Without a reserve, which the disk would not hold.
+  const Args store = {"--store", absl::StrCat("sqlite:", disk, "/jobs.db"), "--min-free-disk-mib",
+                      "0"};
   cluster_.StartCoordinator(store);
   const std::string file = cluster_.JobFile("a.yaml", kSingleCallJob);
   const std::string prompt = cluster_.JobFile("prompt.txt", std::string(100'000, 'a'));

@@ -46,8 +46,9 @@ constexpr StatementText kReplicaStatements[] = {
     {"SELECT moa_expect($1)", "i"},
     // Not one that is committing a group right now: there will be another time.
     {"UPDATE moa_members SET dead = 1 WHERE epoch ="
-     " (SELECT epoch FROM moa_members WHERE epoch = $1 AND dead = 0 FOR UPDATE SKIP LOCKED)",
-     "i"},
+     " (SELECT epoch FROM moa_members WHERE epoch = $1 AND renewals = $2 AND dead = 0"
+     " FOR UPDATE SKIP LOCKED)",
+     "ii"},
     {"DELETE FROM moa_quota_shares WHERE member IN (SELECT epoch FROM moa_members WHERE dead = 1)",
      ""},
     {"INSERT INTO moa_quota_shares VALUES ($1, $2, $3, $4)"
@@ -139,7 +140,9 @@ absl::Status PostgresReplicas::Apply(uint64_t version, const Change& change) {
   const uint64_t me = epoch_();
   std::vector<Session::Command> commands = {{Sql::kExpect, {Whole(version)}},
                                             {Sql::kHold, {Whole(me)}}};
-  for (const uint64_t dead : change.dead) commands.push_back({Sql::kDeclareDead, {Whole(dead)}});
+  for (const Member& dead : change.dead) {
+    commands.push_back({Sql::kDeclareDead, {Whole(dead.epoch), Whole(dead.renewals)}});
+  }
   for (const StoredShare& share : change.gone_shares) {
     commands.push_back(
         {Sql::kDropShare,

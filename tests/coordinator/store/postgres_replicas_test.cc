@@ -42,10 +42,16 @@ class PostgresReplicasTest : public testing::Test {
     replica.epoch = replica.store->NextEpoch().value();
     return replica;
   }
+  static Member MemberOf(const ClusterView& view, uint64_t epoch) {
+    for (const Member& member : view.members) {
+      if (member.epoch == epoch) return member;
+    }
+    return {};
+  }
   static absl::Status Bury(const Replica& who, const Replica& dead) {
     const absl::StatusOr<ClusterView> view = who.members().Renew("there:1", 0);
     if (!view.ok()) return view.status();
-    return who.members().Apply(view->version, {.dead = {dead.epoch}});
+    return who.members().Apply(view->version, {.dead = {MemberOf(*view, dead.epoch)}});
   }
   static std::vector<JobId> Ids(const absl::StatusOr<std::vector<StoredJob>>& jobs) {
     std::vector<JobId> ids;
@@ -123,12 +129,23 @@ TEST_F(PostgresReplicasTest, ADecisionOnAViewOfThePastIsRefusedAsAWhole) {
   ASSERT_OK_AND_ASSIGN(const ClusterView view, b.members().Renew("b:1", 0));
   const Replica c = Join();
   const StoredShare share{.quota_key = "key", .model = "model", .share = Text("all")};
-  EXPECT_THAT(b.members().Apply(view.version, {.dead = {a.epoch}, .shares = {share}}),
-              StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(
+      b.members().Apply(view.version, {.dead = {MemberOf(view, a.epoch)}, .shares = {share}}),
+      StatusIs(absl::StatusCode::kAborted));
   ASSERT_OK_AND_ASSIGN(const ClusterView now, b.members().Renew("b:1", 0));
   EXPECT_FALSE(now.members[0].dead);
   EXPECT_THAT(now.shares, IsEmpty());
-  EXPECT_OK(b.members().Apply(now.version, {.dead = {a.epoch}, .shares = {share}}));
+  EXPECT_OK(b.members().Apply(now.version, {.dead = {MemberOf(now, a.epoch)}, .shares = {share}}));
+}
+
+TEST_F(PostgresReplicasTest, WhoHasRenewedSinceItWasSeenIsNotDead) {
+  const Replica a = Join();
+  const Replica b = Join();
+  ASSERT_OK_AND_ASSIGN(const ClusterView view, b.members().Renew("b:1", 0));
+  ASSERT_OK(a.members().Renew("a:1", 0));
+  ASSERT_OK(b.members().Apply(view.version, {.dead = {MemberOf(view, a.epoch)}}));
+  EXPECT_OK(a.members().Renew("a:1", 0));
+  EXPECT_OK(InsertAndWait(*a.store, TestJob(1)));
 }
 
 TEST_F(PostgresReplicasTest, SharesAreReplacedForgottenAndGoWithTheirMember) {
