@@ -133,6 +133,7 @@ TEST(DocsTest, EveryFlagNamedExists) {
         {"submit", "--help"},
         {"inspect", "--help"},
         {"ablate", "--help"},
+        {"admin", "prune", "--help"},
         {"list", "--help"},
         {"watch", "--help"}}}};
   for (const auto& [program, calls] : programs) {
