@@ -47,8 +47,11 @@ QuotaRule RuleOf(const QuotaConfig& config) {
 }
 
 Coordinator::Options MakeRuntimeOptions(const CoordinatorOptions& options,
-                                        const CoordinatorConfig& config, uint64_t epoch) {
+                                        const CoordinatorConfig& config, uint64_t epoch,
+                                        bool shares_store) {
   SchedulerOptions scheduling;
+  // Of a quota that others may be using nothing is used before the shares are settled.
+  if (shares_store) scheduling.share_ppm_initial = 0;
   for (const QuotaConfig& quota : config.quotas) scheduling.quotas.push_back(RuleOf(quota));
   scheduling.hedging = options.hedge;
   return {.epoch = epoch,
@@ -140,7 +143,7 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
   const absl::Time joined = Loop::Now();
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
   Coordinator coordinator(loop, *store, *metrics, config.models,
-                          MakeRuntimeOptions(options, config, epoch));
+                          MakeRuntimeOptions(options, config, epoch, store->replicas() != nullptr));
   if (store->replicas() != nullptr) coordinator.SetLease(joined + options.lease);
   MOA_RETURN_IF_ERROR(coordinator.Recover());
 

@@ -126,14 +126,14 @@ uint64_t QuotaBook::LimitBelow(absl::string_view model, uint64_t tokens) const {
   return largest;
 }
 
-void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool starts_full) {
+void QuotaBook::SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool alone) {
   Quota* quota = Find(of);
   if (quota == nullptr) return;
   const QuotaRule* rule = RuleFor(of);
-  if (starts_full && rule != nullptr && quota->first_sent == absl::InfiniteFuture()) {
+  if (alone && rule != nullptr && quota->first_sent == absl::InfiniteFuture()) {
     quota->ledger = QuotaLedger(rule->limits, share_ppm);
   } else {
-    quota->ledger.SetShare(share_ppm, now);
+    quota->ledger.SetShare(share_ppm, now, alone);
   }
 }
 

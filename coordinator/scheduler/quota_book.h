@@ -102,9 +102,9 @@ class QuotaBook {
   uint64_t LimitBelow(absl::string_view model, uint64_t tokens) const;
 
   // What replicas settle among each other (quota_shares.h): the part of a quota that may be used here, and limits
-  // that another has learned, which count where none is known. With `starts_full` a quota of which nothing was used yet
-  // counts as untouched, as it does for a coordinator that shares none: there is no other replica.
-  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool starts_full = false);
+  // that another has learned, which count where none is known. When this is `alone`, without another replica, a
+  // quota of which nothing was used yet counts as untouched, as it does for a coordinator that shares none.
+  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool alone = false);
   void LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now);
   // Whether a call was held back since this was last asked because nothing of its quota may be used here.
   bool TakeShareWanted() { return std::exchange(share_wanted_, false); }

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace moa {
 namespace {
 
-// Kept back, as a share of the period's refill: covers what rounding and the way of the messages hide.
-constexpr double kMarginShare = 1.0 / 500;
+// Kept back, as seconds of refill: covers what rounding and the way of the messages hide.
+constexpr double kMarginSeconds = 0.12;
 // The share of the limit that differences may make us keep back.
 constexpr double kNoiseShareMax = 1.0 / 20;
 constexpr double kNoiseGain = 1.0 / 20;
@@ -21,7 +22,7 @@ constexpr double kRefillShareMin = 1.0 / 20;
 }  // namespace
 
 double QuotaBucket::LevelAt(absl::Time now) const {
-  if (now <= updated_) return level_;
+  if (now <= updated_ || is_unsettled_) return level_;
   const double seconds = absl::ToDoubleSeconds(now - updated_);
   if (level_ > capacity()) {
     return std::max(capacity(), level_ - (1 - share_) * WholeRate() * seconds);
@@ -58,7 +59,8 @@ void QuotaBucket::SetLimit(double limit, double in_flight, absl::Time now, doubl
   if (limit <= 0 || limit == limit_) return;
   if (!known()) {
     limit_ = limit;
-    level_ = (limit - gone) * share_ - in_flight;
+    is_unsettled_ = share_ <= 0;
+    level_ = (limit - gone) * (is_unsettled_ ? 1 : share_) - in_flight;
     // Before, no share bound anything; a small one would pay for that for a long time, and no report would correct it.
     if (share_ < 1) level_ = std::max(level_, 0.0);
     updated_ = now;
@@ -74,9 +76,10 @@ void QuotaBucket::LearnLimit(double limit, double in_flight, absl::Time now) {
   if (!known()) SetLimit(limit, in_flight, now, limit);
 }
 
-void QuotaBucket::SetShare(double share, absl::Time now) {
+void QuotaBucket::SetShare(double share, absl::Time now, bool alone) {
   if (share == share_) return;
   if (known()) Advance(now);
+  if (std::exchange(is_unsettled_, false) && !alone) level_ = std::min(level_, 0.0);
   share_ = share;
   ++share_version_;
 }
@@ -84,7 +87,8 @@ void QuotaBucket::SetShare(double share, absl::Time now) {
 absl::Time QuotaBucket::FitsAt(double amount, absl::Time now) const {
   if (!known()) return now;
   if (share_ <= 0) return absl::InfiniteFuture();
-  const double margin = kMarginShare * capacity() + std::min(noise_, kNoiseShareMax * capacity());
+  const double margin =
+      kMarginSeconds * WholeRate() * share_ + std::min(noise_, kNoiseShareMax * capacity());
   const double level = LevelAt(now);
   if (share_ < 1 && amount > capacity()) {
     return amount + margin <= level ? now : absl::InfiniteFuture();

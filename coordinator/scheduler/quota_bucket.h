@@ -54,8 +54,9 @@ class QuotaBucket {
   // The limit as another replica knows it, where this one knows none: what is left is not known, so the bucket
   // starts empty.
   void LearnLimit(double limit, double in_flight, absl::Time now);
-  // From 0, nothing fits, to 1, the whole; also before the limit is known.
-  void SetShare(double share, absl::Time now);
+  // From 0, nothing fits, to 1, the whole; also before the limit is known. A limit that was learned while the share was
+  // 0 has told what is left of the whole, which counts when this is `alone`: there is no other replica.
+  void SetShare(double share, absl::Time now, bool alone = false);
 
   // When `amount` fits, `now` at the earliest. What exceeds the limit waits for a full bucket of the whole, what
   // exceeds the share's capacity for a larger share: InfiniteFuture.
@@ -79,6 +80,7 @@ class QuotaBucket {
   absl::Duration period_ = absl::Minutes(1);
   double limit_ = 0;
   double share_ = 1;
+  bool is_unsettled_ = false;  // the limit was learned without a share: the level is of the whole
   uint64_t share_version_ = 1;  // counts changes of the share
   double level_ = 0;            // below zero when calls used more than was reserved for them
   double corrected_ = 0;

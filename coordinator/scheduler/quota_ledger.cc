@@ -47,11 +47,12 @@ QuotaLedger::QuotaLedger(const QuotaLimits& configured, uint32_t share_ppm) {
   }
 }
 
-void QuotaLedger::SetShare(uint32_t share_ppm, absl::Time now) {
+void QuotaLedger::SetShare(uint32_t share_ppm, absl::Time now, bool alone) {
   share_ppm_ = std::min(share_ppm, kQuotaWhole);
   const double share = static_cast<double>(share_ppm_) / kQuotaWhole;
+  const size_t minute = Index(QuotaPeriod::kMinute);
   for (Buckets* buckets : {&requests_, &uncached_, &total_}) {
-    for (QuotaBucket& bucket : *buckets) bucket.SetShare(share, now);
+    (*buckets)[minute].SetShare(share, now, alone);
   }
 }
 
@@ -61,7 +62,12 @@ void QuotaLedger::LearnLimits(const QuotaLimits& limits, absl::Time now) {
   const auto tokens = static_cast<double>(reserved_tokens_);
   for (size_t i = 0; i < kQuotaPeriods; ++i) {
     const auto learn = [&](QuotaBucket& bucket, std::optional<uint64_t> limit, double in_flight) {
-      if (limit) bucket.LearnLimit(static_cast<double>(*limit), in_flight, now);
+      if (!limit) return;
+      if (i == Index(QuotaPeriod::kMinute)) {
+        bucket.LearnLimit(static_cast<double>(*limit), in_flight, now);
+      } else {
+        bucket.SetLimit(static_cast<double>(*limit), in_flight, now);
+      }
     };
     learn(requests_[i], limits.requests[i], calls);
     learn(uncached_[i], limits.tokens[i], tokens);
@@ -89,11 +95,11 @@ uint32_t QuotaLedger::LeastShare(uint64_t tokens) const {
   const auto add = [&](const QuotaBucket& bucket, double amount) {
     if (bucket.known()) least = std::max(least, std::min(1.0, amount / bucket.limit()));
   };
-  for (size_t i = 0; i < kQuotaPeriods; ++i) {
-    add(requests_[i], 1);
-    add(uncached_[i], static_cast<double>(tokens));
-    add(total_[i], static_cast<double>(tokens));
-  }
+  const size_t minute = Index(QuotaPeriod::kMinute);
+  add(requests_[minute], 1);
+  add(uncached_[minute], static_cast<double>(tokens));
+  add(total_[minute], static_cast<double>(tokens));
+  if (least == 0 && known()) return 1;
   return static_cast<uint32_t>(std::ceil(least * kQuotaWhole));
 }
 
@@ -115,15 +121,24 @@ double QuotaLedger::PartOfMinute(double calls, double tokens) const {
   return std::max({part(requests_, calls), part(uncached_, tokens), part(total_, tokens)});
 }
 
-absl::Time QuotaLedger::FitsAt(uint64_t tokens, absl::Time now) const {
-  absl::Time at = std::max(now, closed_until_);
-  const auto amount = static_cast<double>(tokens);
-  for (size_t i = 0; i < kQuotaPeriods; ++i) {
-    at = std::max(at, requests_[i].FitsAt(1, now));
-    at = std::max(at, uncached_[i].FitsAt(amount, now));
-    at = std::max(at, total_[i].FitsAt(amount, now));
+absl::Time QuotaLedger::FitsAt(const Buckets& buckets, double amount, absl::Time now) const {
+  const QuotaBucket& minute = buckets[Index(QuotaPeriod::kMinute)];
+  absl::Time at = minute.FitsAt(amount, now);
+  const double share = static_cast<double>(share_ppm_) / kQuotaWhole;
+  for (const QuotaBucket& bucket : buckets) {
+    if (&bucket == &minute || !bucket.known()) continue;
+    if (share <= 0) return absl::InfiniteFuture();
+    double there = amount / share;
+    if (minute.known()) there = std::min(there, amount + (1 - share) * minute.limit());
+    at = std::max(at, bucket.FitsAt(there, now));
   }
   return at;
+}
+
+absl::Time QuotaLedger::FitsAt(uint64_t tokens, absl::Time now) const {
+  const auto amount = static_cast<double>(tokens);
+  return std::max({now, closed_until_, FitsAt(requests_, 1, now), FitsAt(uncached_, amount, now),
+                   FitsAt(total_, amount, now)});
 }
 
 QuotaLedger::Reservation QuotaLedger::Reserve(uint64_t tokens, absl::Time now) {

@@ -41,8 +41,12 @@ class QuotaLedger {
   // `share_ppm`: of the whole quota, what may be used here; a configured one starts full.
   explicit QuotaLedger(const QuotaLimits& configured = {}, uint32_t share_ppm = kQuotaWhole);
 
-  // From now on. Nothing fits a share of 0, unless no limit is known.
-  void SetShare(uint32_t share_ppm, absl::Time now);
+  // From now on. Nothing fits a share of 0, unless no limit is known. `alone`: there is no other replica.
+  //
+  // It is the minute's buckets that are split. Of an hour's and a day's each replica has a copy of the whole, for the
+  // replies tell what is left of it, and counts on what the others cannot take meanwhile: they never take more at once
+  // than their share of a minute's limit, nor of what is left.
+  void SetShare(uint32_t share_ppm, absl::Time now, bool alone = false);
   // Limits as another replica knows them; nothing happens where any is known here.
   void LearnLimits(const QuotaLimits& limits, absl::Time now);
 
@@ -60,8 +64,8 @@ class QuotaLedger {
 
   // The smallest known limit on tokens that a call of `tokens` exceeds: it can never be let in. 0: none.
   uint64_t LimitBelow(uint64_t tokens) const;
-  // The smallest share that holds a call of `tokens`, of which what exceeds the limit waits for the whole. 0 when no
-  // limit is known.
+  // The smallest share of the minute's buckets that holds a call of `tokens`, of which what exceeds the limit waits for
+  // the whole. 0 when no limit is known.
   uint32_t LeastShare(uint64_t tokens) const;
   // How long one has to have the whole quota until a call of `tokens` fits.
   absl::Duration WholeFor(uint64_t tokens, absl::Time now) const;
@@ -84,6 +88,7 @@ class QuotaLedger {
  private:
   using Buckets = std::array<QuotaBucket, kQuotaPeriods>;
   static size_t Index(QuotaPeriod period) { return static_cast<size_t>(period); }
+  absl::Time FitsAt(const Buckets& buckets, double amount, absl::Time now) const;
   void LearnHeaders(const RateLimits& headers, uint64_t own_tokens, absl::Time now);
   void Return(const Reservation& reservation);
 

@@ -88,8 +88,8 @@ class Scheduler {
   std::vector<QuotaView> Quotas(absl::Time now) const { return quotas_.Views(now); }
   // Quotas that are shared among replicas (quota_shares.h). A share, from 0 to kQuotaWhole, counts from now on;
   // afterwards Assign may have something to do. Limits that another replica knows are used where none is known.
-  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool starts_full = false) {
-    quotas_.SetShare(of, share_ppm, now, starts_full);
+  void SetShare(const QuotaKey& of, uint32_t share_ppm, absl::Time now, bool alone = false) {
+    quotas_.SetShare(of, share_ppm, now, alone);
   }
   void LearnLimits(const QuotaKey& of, const QuotaLimits& limits, absl::Time now) {
     quotas_.LearnLimits(of, limits, now);

@@ -157,6 +157,52 @@ TEST(QuotaLedgerTest, TellsTheLeastShareThatHoldsACall) {
   EXPECT_EQ(ledger.LeastShare(5000), kQuotaWhole);
 }
 
+// A replica counts on what the others cannot take before the next report: their share of the minute's limit, and of
+// what is left.
+TEST(QuotaLedgerTest, OfADaysBucketAShareOfTheMinutesLimitIsLeftToTheOthers) {
+  QuotaLimits limits = PerMinute(1000, 1000);
+  limits.tokens[2] = 20'000;
+  QuotaLedger ledger(limits, 250'000);
+  EXPECT_EQ(ledger.FitsAt(200, kLedgerStart), kLedgerStart);
+  RateLimits headers = Headers(1000, 1000);
+  const auto report = [&](uint64_t left_of_day) {
+    const auto call = ledger.Reserve(0, kLedgerStart);
+    headers.tokens[2] = {.limit = 20'000, .remaining = left_of_day};
+    ledger.Learn(call, headers, kLedgerStart);
+    ledger.Settle(call, {}, kLedgerStart);
+  };
+  report(20'000);
+  ledger.Settle(ledger.Reserve(0, kLedgerStart), {}, kLedgerStart);
+  EXPECT_EQ(ledger.FitsAt(200, kLedgerStart), kLedgerStart);
+  report(900);
+  EXPECT_GT(ledger.FitsAt(240, kLedgerStart), kLedgerStart) << "a quarter of 900 is less";
+  report(4'000);
+  EXPECT_EQ(ledger.FitsAt(200, kLedgerStart), kLedgerStart);
+  ledger.SetShare(0, kLedgerStart);
+  EXPECT_EQ(ledger.FitsAt(1, kLedgerStart), absl::InfiniteFuture());
+}
+
+// Of a bucket that lasts a day only moments of refill are kept back: minutes of it would hold calls for so long.
+TEST(QuotaLedgerTest, AnEmptyBucketOfALongPeriodLetsInWhatWasRefilled) {
+  QuotaLimits limits;
+  limits.tokens[2] = 1'440'000;
+  QuotaLedger ledger(limits);
+  ledger.Reserve(1'440'000, kLedgerStart);
+  EXPECT_LT(ledger.FitsAt(1000, kLedgerStart), kLedgerStart + absl::Seconds(61));
+}
+
+TEST(QuotaLedgerTest, WhatAReplyToldBeforeSharesWereSettledCountsForOneThatIsAlone) {
+  for (const bool alone : {true, false}) {
+    QuotaLedger ledger({}, 0);
+    const auto call = ledger.Reserve(100, kLedgerStart);
+    ledger.Learn(call, Headers(1000, 800), kLedgerStart);
+    ledger.Settle(call, {.uncached = 100, .total = 100}, kLedgerStart);
+    EXPECT_EQ(ledger.FitsAt(1, kLedgerStart), absl::InfiniteFuture());
+    ledger.SetShare(kQuotaWhole, kLedgerStart, alone);
+    EXPECT_DOUBLE_EQ(Left(ledger), alone ? 800 : 0);
+  }
+}
+
 TEST(QuotaLedgerTest, TellsHowLongTheWholeIsNeeded) {
   QuotaLedger ledger(PerMinute(10, 1000), 0);
   EXPECT_GT(ledger.WholeFor(600, kLedgerStart), absl::Seconds(36));

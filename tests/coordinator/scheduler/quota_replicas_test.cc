@@ -59,6 +59,8 @@ class Replicas {
     }
   }
 
+  void SetTokensOfADay(double tokens) { provider_.day.level = provider_.day.limit = tokens; }
+
   Outcome Run(absl::Duration length) {
     const absl::Time end = kSimStart + length;
     while (!events_.empty() && events_.begin()->first <= end) {
@@ -255,6 +257,23 @@ TEST_P(QuotaReplicasTest, EachHasItsTurnWhereACallNeedsMoreThanAShare) {
     }
     EXPECT_GE(all, 24);
     EXPECT_EQ(outcome.refused_late, 0);
+    EXPECT_LE(outcome.in_use_max, kQuotaWhole);
+  }
+}
+
+// A quota of a day refills a hundredth as fast as the minute's: one that joins finds it full all the same, and each
+// has its turn there too.
+TEST_P(QuotaReplicasTest, ADaysQuotaIsUsedByAllUntilItIsUsedUp) {
+  for (const bool large : {false, true}) {
+    Replicas replicas(GetParam(), 60, 10'000,
+                      {{.backlog = 2}, {.starts = absl::Seconds(30), .backlog = 2}});
+    replicas.SetTokensOfADay(144'000);
+    if (large) replicas.prompt_tokens = {5000, 5200};
+    replicas.counts_from = kSimStart;
+    const Outcome outcome = replicas.Run(absl::Minutes(40));
+    EXPECT_GT(outcome.used, 0.95 * 144'000);
+    for (const int answered : outcome.answered) EXPECT_GE(answered, 5);
+    EXPECT_LE(outcome.refused_late, 3);
     EXPECT_LE(outcome.in_use_max, kQuotaWhole);
   }
 }
