@@ -86,9 +86,8 @@ TEST_F(OldCoordinatorTest, WhatWasSentBeforeTheGrantWasLoweredRuns) {
   EXPECT_EQ(at_b_->NextFinished().error().error().code(), v1::ERROR_CODE_WORKER_LOST);
 }
 
-// Disabled: the worker moves slots only for a coordinator that says its demand, so one that knows none keeps what it had
-// when the others were busy, however idle they are later.
-TEST_F(OldCoordinatorTest, DISABLED_GetsItsHalfOnceTheOtherIsIdle) {
+// It does not say that it could use them.
+TEST_F(OldCoordinatorTest, GetsItsHalfOnceTheOtherIsIdle) {
   StartWorker();
   WelcomeBoth();
   for (const uint32_t task : {1, 2, 3}) Run(*at_a_, task);
@@ -143,7 +142,6 @@ TEST_F(OldCoordinatorTest, WhatALostOneLeftEndsAtTheOrphanLimitAndTheOtherGetsTh
   EXPECT_TRUE(provider_.WaitForRequests(4));
 }
 
-// Disabled for the same reason as above: the slot that the orphan held stays free.
 TEST_F(OldCoordinatorTest, GetsTheSlotOfAnOrphanThatEnded) {
   StartWorker(absl::Seconds(1));
   WelcomeBoth();

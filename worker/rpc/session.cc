@@ -134,6 +134,7 @@ void Session::LoseConnection(absl::string_view why) {
   attempts_.LoseConnection(Loop::Now());
   callbacks_.lost();
   waiting_ = 0;
+  tells_demand_ = false;
   told_offers_.clear();
   calls_.StopDeltas();
   contexts_.clear();
@@ -191,9 +192,11 @@ void Session::Handle(v1::CoordinatorMessage& message) {
       HandleClaim(message.claim());
       break;
     case Kind::kSlotsConfirmed:
+      tells_demand_ = true;
       callbacks_.slots_confirmed(message.slots_confirmed().slots());
       break;
     case Kind::kDemand:
+      tells_demand_ = true;
       waiting_ = message.demand().waiting();
       break;
     case Kind::kHeartbeat:

@@ -93,6 +93,8 @@ class Session {
   }
   // Attempts that the coordinator would run besides.
   uint32_t waiting() const { return waiting_; }
+  // False until it has shown to be of a version that says what it would run.
+  bool tells_demand() const { return tells_demand_; }
   // An attempt that `from` has on offer goes on at `to`. False when it has none of that name.
   static bool Move(Session& from, Session& to, const AttemptRef& ref);
 
@@ -151,6 +153,7 @@ class Session {
   bool heartbeat_due_ = false;
   uint32_t told_slots_ = 0;
   uint32_t waiting_ = 0;
+  bool tells_demand_ = false;
   std::vector<AttemptTable::Held> offers_;  // as they are
   bool offers_changed_ = false;
   absl::flat_hash_set<AttemptRef> told_offers_;  // as the coordinator knows them

@@ -63,7 +63,7 @@ std::vector<size_t> SlotGrants::Rebalance(const std::vector<State>& states, absl
   const bool is_free = Free(states) > 0;
   bool wanted = at_once;
   for (size_t i = 0; i < states.size(); ++i) {
-    const bool needs = states[i].waiting > 0 || is_free;
+    const bool needs = states[i].waiting > 0 || states[i].silent || is_free;
     wanted = wanted || (states[i].welcomed && needs && targets[i] > grants_[i].told);
   }
   std::vector<size_t> changed;

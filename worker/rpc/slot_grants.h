@@ -32,6 +32,7 @@ class SlotGrants {
     bool welcomed = false;
     uint32_t running = 0;  // attempts; for one that is away, those that still run for it
     uint32_t waiting = 0;  // that it would run besides
+    bool silent = false;   // of a version that does not say so: it may want its part at any time
   };
 
   // It is dialled: what Hello says. `states` as in Rebalance.

@@ -159,7 +159,8 @@ std::vector<SlotGrants::State> Worker::SlotStates() const {
   for (const auto& session : sessions_) {
     states.push_back({.welcomed = session->connected(),
                       .running = static_cast<uint32_t>(session->attempts().running()),
-                      .waiting = session->waiting()});
+                      .waiting = session->waiting(),
+                      .silent = !session->tells_demand()});
   }
   return states;
 }

@@ -68,6 +68,20 @@ TEST_F(PairTest, WithoutDemandTheyStay) {
               IsEmpty());
 }
 
+TEST_F(PairTest, OneThatTellsNoDemandGetsItsPartBackWhenTheOtherIsIdle) {
+  std::vector<State> states = {{.welcomed = true, .running = 5, .waiting = 20},
+                               {.welcomed = true, .silent = true}};
+  grants_.Rebalance(states, At(1));
+  grants_.Confirm(1, 1);
+  grants_.Rebalance(states, At(2));
+  ASSERT_EQ(grants_.told(0), 9u);
+  states[0] = {.welcomed = true};
+  EXPECT_THAT(grants_.Rebalance(states, At(3)), ElementsAre(0u));
+  grants_.Confirm(0, 5);
+  EXPECT_THAT(grants_.Rebalance(states, At(4)), ElementsAre(1u));
+  EXPECT_EQ(grants_.told(1), 5u);
+}
+
 TEST_F(PairTest, WhatRunsKeepsItsSlotWhenItsGrantIsLowered) {
   const std::vector<State> states = {{.welcomed = true, .running = 5, .waiting = 20},
                                      {.welcomed = true, .running = 5}};
