@@ -157,7 +157,8 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
         "as stored, and "
         "can be watched and cancelled at their own coordinator only");
   }
-  PublicService jobs(coordinator, config.presets, passes_on ? &peers : nullptr);
+  JobCounter counter(*store);
+  PublicService jobs(coordinator, counter, config.presets, passes_on ? &peers : nullptr);
   WorkerHub workers(coordinator);
   AdminService admin(*store, coordinator.limits());
   if (options.retention > absl::ZeroDuration()) admin.PruneRegularly(options.retention);

@@ -217,6 +217,17 @@ absl::Status Client::List(const ListOptions& options,
   return absl::OkStatus();
 }
 
+absl::StatusOr<v1::CountJobsResponse> Client::Count(absl::string_view tenant) {
+  v1::CountJobsRequest request;
+  request.set_tenant(std::string(tenant));
+  v1::CountJobsResponse response;
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->CountJobs(&context, request, &response);
+      }));
+  return response;
+}
+
 absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options,
                            const std::function<bool(const v1::WatchUpdate&)>& on_update) {
   v1::WatchJobRequest request;

@@ -125,6 +125,9 @@ class Client {
   absl::Status List(const ListOptions& options,
                     const std::function<bool(const v1::JobSummary&)>& on_job);
 
+  // How many jobs there are by state, of a tenant or, with "", of all.
+  absl::StatusOr<v1::CountJobsResponse> Count(absl::string_view tenant = "");
+
   // Calls `on_update` with everything that happened to the job and what happens from now on, and
   // returns OK after the job's last event. A lost connection is made anew and goes on from the last
   // sequence seen: each durable event arrives exactly once and in order. `on_update` runs on this

@@ -206,6 +206,9 @@ class CommandLine {
                               CLI::ignore_case));
     list->add_option("--limit", invocation_.list_max, "At most so many; 0 is all")
         ->capture_default_str();
+    Add(Command::kCount, "count", "Count jobs by state",
+        "  moactl count\n  moactl count --tenant research -o json")
+        ->add_option("--tenant", invocation_.list.tenant, "Only this tenant's");
   }
 
   void AddClusterCommands() {

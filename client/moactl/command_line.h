@@ -17,6 +17,7 @@ enum class Command {
   kAblate,
   kGet,
   kList,
+  kCount,
   kWatch,
   kCancel,
   kWorkers,

@@ -52,6 +52,7 @@ int RunInspect(const CommandContext& context);
 int RunAblate(const CommandContext& context);
 int RunGet(const CommandContext& context);
 int RunList(const CommandContext& context);
+int RunCount(const CommandContext& context);
 int RunWatch(const CommandContext& context);
 int RunCancel(const CommandContext& context);
 int RunWorkers(const CommandContext& context);

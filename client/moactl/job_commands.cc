@@ -154,4 +154,26 @@ int RunList(const CommandContext& context) {
   return kExitOk;
 }
 
+int RunCount(const CommandContext& context) {
+  const absl::StatusOr<v1::CountJobsResponse> counts =
+      context.client.Count(context.invocation.list.tenant);
+  if (!counts.ok()) return Fail(context, counts.status());
+  if (context.invocation.json) {
+    context.console.Json(CountsJson(*counts));
+    return kExitOk;
+  }
+  TextTable table({1});
+  table.Add({{"STATE"}, {"JOBS"}});
+  for (const v1::StateCount& count : counts->counts()) {
+    table.Add({{StateName(count.state()), StyleOf(count.state())}, {WithThousands(count.jobs())}});
+  }
+  context.console.Out(table.Lines());
+  const absl::Time as_of = absl::FromUnixSeconds(counts->as_of().seconds());
+  if (absl::Now() - as_of > absl::Seconds(2)) {
+    context.console.Err(
+        {{{absl::StrCat("as of ", absl::FormatTime("%H:%M:%S", as_of, absl::LocalTimeZone()))}}});
+  }
+  return kExitOk;
+}
+
 }  // namespace moa

@@ -147,6 +147,17 @@ std::string JobsJson(const std::vector<v1::JobSummary>& jobs) {
   return out.Take();
 }
 
+std::string CountsJson(const v1::CountJobsResponse& counts) {
+  ObjectWriter out;
+  out.BeginObject();
+  for (const v1::StateCount& count : counts.counts()) {
+    out.Count(StateName(count.state()).c_str(), count.jobs());
+  }
+  out.Time("as_of", counts.as_of());
+  out.EndObject();
+  return out.Take();
+}
+
 std::string WorkersJson(const std::vector<v1::Worker>& workers) {
   ObjectWriter out;
   out.BeginObject();

@@ -23,6 +23,7 @@ std::string SubmittedJson(const v1::SubmitJobResponse& response);
 
 // {"jobs":[…]} and so on.
 std::string JobsJson(const std::vector<v1::JobSummary>& jobs);
+std::string CountsJson(const v1::CountJobsResponse& counts);
 std::string WorkersJson(const std::vector<v1::Worker>& workers);
 std::string ModelsJson(const std::vector<v1::Model>& models);
 std::string PresetsJson(const std::vector<v1::Preset>& presets);

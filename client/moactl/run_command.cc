@@ -70,6 +70,8 @@ int RunCommand(const Invocation& invocation, Interruption& interruption) {
       return RunAblate(context);
     case Command::kGet:
       return RunGet(context);
+    case Command::kCount:
+      return RunCount(context);
     case Command::kList:
       return RunList(context);
     case Command::kWatch:

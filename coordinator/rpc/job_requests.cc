@@ -121,6 +121,14 @@ void WriteListResponse(std::vector<JobRow> rows, size_t page_size, v1::ListJobsR
   }
 }
 
+void WriteCounts(const JobCounts& counts, v1::CountJobsResponse* response) {
+  for (int state = v1::JOB_STATE_QUEUED; state <= v1::JOB_STATE_CANCELLED; ++state) {
+    v1::StateCount* count = response->add_counts();
+    count->set_state(static_cast<v1::JobState>(state));
+    count->set_jobs(counts.of(static_cast<StoredState>(state)));
+  }
+}
+
 absl::StatusOr<JobId> ReadJobId(const std::string& job_id) {
   if (job_id.empty()) return absl::InvalidArgumentError("job_id: is missing");
   if (!IsTimeOrderedId(job_id)) {

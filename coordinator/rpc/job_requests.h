@@ -34,6 +34,8 @@ absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request);
 // Fills the page from rows of which one more than the page was read.
 void WriteListResponse(std::vector<JobRow> rows, size_t page_size, v1::ListJobsResponse* response);
 
+void WriteCounts(const JobCounts& counts, v1::CountJobsResponse* response);
+
 absl::StatusOr<JobId> ReadJobId(const std::string& job_id);
 
 }  // namespace moa

@@ -32,9 +32,9 @@ struct PassedOn {
   Request request;
 };
 
-PublicService::PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets,
-                             Peers* peers)
-    : coordinator_(coordinator), presets_(std::move(presets)), peers_(peers) {}
+PublicService::PublicService(Coordinator& coordinator, JobCounter& counter,
+                             std::vector<v1::Preset> presets, Peers* peers)
+    : coordinator_(coordinator), counter_(counter), presets_(std::move(presets)), peers_(peers) {}
 
 void PublicService::WithOwner(grpc::CallbackServerContext* context, const JobId& id,
                               OwnerCallback then) {
@@ -200,6 +200,20 @@ grpc::ServerUnaryReactor* PublicService::ListJobs(grpc::CallbackServerContext* c
                       if (rows.ok()) WriteListResponse(*std::move(rows), page_size, response);
                       reactor->Finish(ToClientStatus(rows.status()));
                     });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::CountJobs(grpc::CallbackServerContext* context,
+                                                   const v1::CountJobsRequest* request,
+                                                   v1::CountJobsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  counter_.Count(request->tenant(), [reactor, response](absl::StatusOr<CountedJobs> counted) {
+    if (counted.ok()) {
+      WriteCounts(counted->counts, response);
+      *response->mutable_as_of() = TimeToProto(counted->as_of);
+    }
+    reactor->Finish(ToClientStatus(counted.status()));
+  });
   return reactor;
 }
 

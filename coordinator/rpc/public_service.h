@@ -5,6 +5,7 @@
 
 #include "coordinator/rpc/peers.h"
 #include "coordinator/runtime/coordinator.h"
+#include "coordinator/runtime/job_counter.h"
 #include "moa/v1/moa.grpc.pb.h"
 
 namespace moa {
@@ -18,8 +19,10 @@ namespace moa {
 class PublicService final
     : public v1::MoaService::WithRawCallbackMethod_WatchJob<v1::MoaService::CallbackService> {
  public:
-  // `coordinator` is borrowed for the service's life, and so is `peers`, which is null where this is the only one.
-  PublicService(Coordinator& coordinator, std::vector<v1::Preset> presets, Peers* peers = nullptr);
+  // `coordinator` and `counter` are borrowed for the service's life, and so is `peers`, which is null where this is the
+  // only one.
+  PublicService(Coordinator& coordinator, JobCounter& counter, std::vector<v1::Preset> presets,
+                Peers* peers = nullptr);
 
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
                                       const v1::SubmitJobRequest* request,
@@ -32,6 +35,9 @@ class PublicService final
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const v1::ListJobsRequest* request,
                                      v1::ListJobsResponse* response) override;
+  grpc::ServerUnaryReactor* CountJobs(grpc::CallbackServerContext* context,
+                                      const v1::CountJobsRequest* request,
+                                      v1::CountJobsResponse* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
@@ -60,6 +66,7 @@ class PublicService final
   void WithOwner(grpc::CallbackServerContext* context, const JobId& id, OwnerCallback then);
 
   Coordinator& coordinator_;
+  JobCounter& counter_;
   const std::vector<v1::Preset> presets_;
   Peers* const peers_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -28,6 +29,14 @@ enum class StoredState : int {
 
 // True for the states that end a job.
 bool IsTerminal(StoredState state);
+
+// How many jobs there are, by state.
+struct JobCounts {
+  std::array<uint64_t, 6> by_state{};  // as StoredState has them; 0 is none
+  uint64_t& of(StoredState state) { return by_state.at(static_cast<size_t>(state)); }
+  uint64_t of(StoredState state) const { return by_state.at(static_cast<size_t>(state)); }
+  friend bool operator==(const JobCounts&, const JobCounts&) = default;
+};
 
 // One durable event: its number within the job and its serialised form, which the store does not
 // read.
@@ -130,6 +139,8 @@ class JobStore {
                                                               uint64_t after_sequence) = 0;
   // Newest first, by (created, id).
   virtual absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) = 0;
+  // A tenant's jobs, or all of them with "". Reads an entry of an index for each: some 0.1 s a million.
+  virtual absl::StatusOr<JobCounts> Count(const std::string& tenant) = 0;
   // Ids of the jobs that have no terminal record, oldest first.
   virtual absl::StatusOr<std::vector<JobId>> ListUnfinished() = 0;
 

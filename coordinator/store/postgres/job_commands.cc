@@ -48,7 +48,16 @@ constexpr StatementText kWrites[] = {
 };
 
 #define MOA_ROW "id, tenant, name, state, degraded, created_ns, ended_ns, owner"
-enum ReadStatement { kReadJob, kReadSpec, kReadEvents, kListAll, kListTenant, kListUnfinished };
+enum ReadStatement {
+  kReadJob,
+  kReadSpec,
+  kReadEvents,
+  kListAll,
+  kListTenant,
+  kListUnfinished,
+  kCountAll,
+  kCountTenant
+};
 constexpr StatementText kReads[] = {
     {"SELECT " MOA_ROW " FROM moa_jobs WHERE id = $1", "b"},
     {"SELECT spec FROM moa_specs WHERE id = $1", "b"},
@@ -61,6 +70,8 @@ constexpr StatementText kReads[] = {
      " AND tenant = $5 ORDER BY created_ns DESC, id DESC LIMIT $4",
      "iibib"},
     {"SELECT id FROM moa_jobs WHERE state IN (1, 2) ORDER BY created_ns, id", ""},
+    {"SELECT state, count(*) FROM moa_jobs GROUP BY state", ""},
+    {"SELECT state, count(*) FROM moa_jobs WHERE tenant = $1 GROUP BY state", "b"},
 };
 #undef MOA_ROW
 
@@ -141,6 +152,11 @@ Session::Command ListCommand(const JobQuery& query, StoredState state) {
 }
 
 Session::Command ListUnfinishedCommand() { return {kListUnfinished, {}}; }
+
+Session::Command CountCommand(const std::string& tenant) {
+  if (tenant.empty()) return {kCountAll, {}};
+  return {kCountTenant, {Bytes(tenant)}};
+}
 
 JobRow RowOf(const Rows& rows, int row) {
   JobRow job;

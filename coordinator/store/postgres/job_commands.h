@@ -40,6 +40,8 @@ Session::Command ReadEventsCommand(const JobId& id, uint64_t after_sequence);
 // As RowOf reads them, newest first.
 Session::Command ListCommand(const JobQuery& query, StoredState state);
 Session::Command ListUnfinishedCommand();
+// state and number; all tenants' with "".
+Session::Command CountCommand(const std::string& tenant);
 
 JobRow RowOf(const Rows& rows, int row);
 

@@ -40,6 +40,9 @@ class PostgresJobStore : public JobStore {
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) override {
     return reader_.List(query);
   }
+  absl::StatusOr<JobCounts> Count(const std::string& tenant) override {
+    return reader_.Count(tenant);
+  }
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override { return reader_.ListUnfinished(); }
   ReplicaStore* replicas() override { return &replicas_; }
   StoreAdmin* admin() override { return &admin_; }

@@ -105,6 +105,16 @@ absl::StatusOr<std::vector<JobRow>> PostgresReader::List(const JobQuery& query) 
   return jobs;
 }
 
+absl::StatusOr<JobCounts> PostgresReader::Count(const std::string& tenant) {
+  MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows, Run({CountCommand(tenant)}));
+  JobCounts counts;
+  for (int row = 0; row < rows[0].size(); ++row) {
+    counts.of(static_cast<StoredState>(rows[0].Integer(row, 0))) =
+        static_cast<uint64_t>(rows[0].Integer(row, 1));
+  }
+  return counts;
+}
+
 absl::StatusOr<std::vector<JobId>> PostgresReader::ListUnfinished() {
   MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows, Run({ListUnfinishedCommand()}));
   std::vector<JobId> ids;

@@ -38,6 +38,8 @@ struct JobReader::Statements {
   Statement list_all;
   Statement list_tenant;
   Statement list_unfinished;
+  Statement count_all;
+  Statement count_tenant;
 };
 
 absl::StatusOr<std::unique_ptr<JobReader>> JobReader::Create(std::unique_ptr<Database> database) {
@@ -74,10 +76,19 @@ absl::StatusOr<std::unique_ptr<JobReader>> JobReader::Create(std::unique_ptr<Dat
       Statement::Prepare(db,
                          "SELECT id FROM jobs INDEXED BY jobs_by_state WHERE state IN (1, 2)"
                          " ORDER BY created_ns, id"));
+  MOA_ASSIGN_OR_RETURN(
+      Statement count_all,
+      Statement::Prepare(
+          db, "SELECT state, count(*) FROM jobs INDEXED BY jobs_by_state GROUP BY state"));
+  MOA_ASSIGN_OR_RETURN(
+      Statement count_tenant,
+      Statement::Prepare(db,
+                         "SELECT state, count(*) FROM jobs INDEXED BY jobs_by_tenant"
+                         " WHERE tenant = ?1 GROUP BY state"));
   auto statements = std::unique_ptr<Statements>(
       new Statements{std::move(begin), std::move(end), std::move(find_job), std::move(read_job),
                      std::move(read_events), std::move(list_all), std::move(list_tenant),
-                     std::move(list_unfinished)});
+                     std::move(list_unfinished), std::move(count_all), std::move(count_tenant)});
   return std::unique_ptr<JobReader>(new JobReader(std::move(database), std::move(statements)));
 }
 
@@ -168,6 +179,18 @@ absl::StatusOr<std::vector<JobRow>> JobReader::List(const JobQuery& query) {
   }
   KeepNewest(query.limit, rows);
   return rows;
+}
+
+absl::StatusOr<JobCounts> JobReader::Count(const std::string& tenant) {
+  Statement& count = tenant.empty() ? statements_->count_all : statements_->count_tenant;
+  StatementScope scope(count);
+  if (!tenant.empty()) count.BindText(1, tenant);
+  JobCounts counts;
+  while (true) {
+    MOA_ASSIGN_OR_RETURN(const bool found, count.Step());
+    if (!found) return counts;
+    counts.of(static_cast<StoredState>(count.Integer(0))) = static_cast<uint64_t>(count.Integer(1));
+  }
 }
 
 absl::StatusOr<std::vector<JobId>> JobReader::ListUnfinished() {

@@ -24,6 +24,7 @@ class JobReader {
   absl::StatusOr<StoredJob> Read(const JobId& id);
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(const JobId& id, uint64_t after_sequence);
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query);
+  absl::StatusOr<JobCounts> Count(const std::string& tenant);
   absl::StatusOr<std::vector<JobId>> ListUnfinished();
 
  private:

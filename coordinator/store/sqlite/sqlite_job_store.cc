@@ -84,6 +84,9 @@ class SqliteJobStore : public JobStore {
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) override {
     return BorrowedReader(readers_)->List(query);
   }
+  absl::StatusOr<JobCounts> Count(const std::string& tenant) override {
+    return BorrowedReader(readers_)->Count(tenant);
+  }
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override {
     return BorrowedReader(readers_)->ListUnfinished();
   }

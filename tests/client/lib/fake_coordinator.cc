@@ -85,6 +85,12 @@ grpc::Status FakeCoordinator::ListJobs(grpc::ServerContext* /*context*/,
   return list ? list(*request, response) : Unscripted();
 }
 
+grpc::Status FakeCoordinator::CountJobs(grpc::ServerContext* /*context*/,
+                                        const v1::CountJobsRequest* request,
+                                        v1::CountJobsResponse* response) {
+  return count ? count(*request, response) : Unscripted();
+}
+
 grpc::Status FakeCoordinator::WatchJob(grpc::ServerContext* context,
                                        const v1::WatchJobRequest* request,
                                        grpc::ServerWriter<v1::WatchJobResponse>* writer) {

@@ -35,6 +35,7 @@ class FakeCoordinator final : public v1::MoaService::Service {
   std::function<grpc::Status(const v1::InspectJobRequest&, v1::InspectJobResponse*)> inspect;
   std::function<grpc::Status(const v1::GetJobRequest&, v1::Job*)> get;
   std::function<grpc::Status(const v1::ListJobsRequest&, v1::ListJobsResponse*)> list;
+  std::function<grpc::Status(const v1::CountJobsRequest&, v1::CountJobsResponse*)> count;
   std::function<grpc::Status(const v1::WatchJobRequest&, grpc::ServerContext*,
                              grpc::ServerWriter<v1::WatchJobResponse>*)>
       watch;
@@ -57,6 +58,8 @@ class FakeCoordinator final : public v1::MoaService::Service {
                       v1::Job* response) override;
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
                         v1::ListJobsResponse* response) override;
+  grpc::Status CountJobs(grpc::ServerContext* context, const v1::CountJobsRequest* request,
+                         v1::CountJobsResponse* response) override;
   grpc::Status WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
                         grpc::ServerWriter<v1::WatchJobResponse>* writer) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,

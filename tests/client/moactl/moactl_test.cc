@@ -293,6 +293,22 @@ TEST_F(MoactlTest, WatchSurvivesARestartOfTheCoordinator) {
   EXPECT_GE(connections, 2);
 }
 
+TEST_F(MoactlTest, CountsJobs) {
+  fake_.count = [](const v1::CountJobsRequest& request, v1::CountJobsResponse* response) {
+    v1::StateCount* count = response->add_counts();
+    count->set_state(v1::JOB_STATE_SUCCEEDED);
+    count->set_jobs(request.tenant() == "acme" ? 12'345 : 0);
+    response->mutable_as_of()->set_seconds(1'700'000'000);
+    return grpc::Status::OK;
+  };
+  fake_.Start();
+  EXPECT_EQ(Run({"count", "--tenant", "acme"}), 0) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("SUCCEEDED"), HasSubstr("12,345")));
+  EXPECT_THAT(err_, HasSubstr("as of ")) << "it is old";
+  EXPECT_EQ(Run({"count", "--tenant", "acme", "-o", "json"}), 0) << err_;
+  EXPECT_EQ(out_, "{\"SUCCEEDED\":12345,\"as_of\":\"2023-11-14T22:13:20.000Z\"}\n");
+}
+
 TEST_F(MoactlTest, ListsJobsWorkersModelsAndPresets) {
   fake_.list = [](const v1::ListJobsRequest& request, v1::ListJobsResponse* response) {
     EXPECT_EQ(request.states(0), v1::JOB_STATE_RUNNING);

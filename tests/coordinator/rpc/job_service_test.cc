@@ -217,6 +217,32 @@ TEST(JobServiceTest, ListsNewestFirstPageByPage) {
   EXPECT_EQ(listed, std::vector<std::string>(ids.rbegin(), ids.rend()));
 }
 
+TEST(JobServiceTest, CountsJobsByStateAndTenant) {
+  TestCoordinator coordinator;
+  v1::JobSpec other = SmallJob(1);
+  other.set_tenant("other");
+  coordinator.Submit(SmallJob(1));
+  coordinator.Submit(other);
+  v1::CancelJobRequest cancel;
+  cancel.set_job_id(coordinator.Submit(other));
+  v1::Job cancelled;
+  ASSERT_TRUE(coordinator.jobs().CancelJob(TestContext().get(), cancel, &cancelled).ok());
+  const auto count = [&](const std::string& tenant) {
+    v1::CountJobsRequest request;
+    request.set_tenant(tenant);
+    v1::CountJobsResponse response;
+    EXPECT_TRUE(coordinator.jobs().CountJobs(TestContext().get(), request, &response).ok());
+    EXPECT_GT(response.as_of().seconds(), 0);
+    std::vector<std::pair<int, uint64_t>> counts;
+    for (const v1::StateCount& one : response.counts())
+      counts.emplace_back(one.state(), one.jobs());
+    return counts;
+  };
+  using Counts = std::vector<std::pair<int, uint64_t>>;
+  EXPECT_EQ(count(""), (Counts{{1, 0}, {2, 2}, {3, 0}, {4, 0}, {5, 1}}));
+  EXPECT_EQ(count("other"), (Counts{{1, 0}, {2, 1}, {3, 0}, {4, 0}, {5, 1}}));
+}
+
 TEST(JobServiceTest, ListRequestsThatMakeNoSenseAreRefusedByField) {
   TestCoordinator coordinator;
   v1::ListJobsResponse response;

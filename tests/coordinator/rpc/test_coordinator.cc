@@ -45,7 +45,9 @@ void TestCoordinator::Start() {
   v1::Preset preset;
   preset.set_name("small");
   *preset.mutable_moa() = SmallJob().moa();
-  service_ = std::make_unique<PublicService>(*coordinator_, std::vector<v1::Preset>{preset});
+  counter_ = std::make_unique<JobCounter>(*store_);
+  service_ =
+      std::make_unique<PublicService>(*coordinator_, *counter_, std::vector<v1::Preset>{preset});
   hub_ = std::make_unique<WorkerHub>(*coordinator_);
   grpc::ServerBuilder builder;
   SetServerDefaults(builder);

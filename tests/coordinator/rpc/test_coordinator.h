@@ -44,6 +44,7 @@ class TestCoordinator {
   std::unique_ptr<JobStore> store_;
   RuntimeObserver observer_;
   std::unique_ptr<Coordinator> coordinator_;
+  std::unique_ptr<JobCounter> counter_;
   std::unique_ptr<PublicService> service_;
   std::unique_ptr<WorkerHub> hub_;
   RunningServer server_;

@@ -134,6 +134,15 @@ absl::StatusOr<std::vector<JobRow>> MemoryJobStore::List(const JobQuery& query) 
   return rows;
 }
 
+absl::StatusOr<JobCounts> MemoryJobStore::Count(const std::string& tenant) {
+  MutexLock lock(mutex_);
+  JobCounts counts;
+  for (const auto& [id, job] : jobs_) {
+    if (tenant.empty() || job.job.row.tenant.value() == tenant) ++counts.of(job.job.row.state);
+  }
+  return counts;
+}
+
 absl::StatusOr<std::vector<JobId>> MemoryJobStore::ListUnfinished() {
   JobQuery query;
   query.states = {StoredState::kQueued, StoredState::kRunning};

@@ -33,6 +33,7 @@ class MemoryJobStore : public JobStore {
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(const JobId& id,
                                                       uint64_t after_sequence) override;
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) override;
+  absl::StatusOr<JobCounts> Count(const std::string& tenant) override;
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override;
   absl::Status Health() const override;
   size_t PendingWrites() const override;

@@ -88,6 +88,23 @@ TEST_P(JobStoreContractTest, ListsByTenantAndStates) {
   EXPECT_THAT(rows, IsEmpty());
 }
 
+TEST_P(JobStoreContractTest, CountsByStateAndTenant) {
+  for (int n = 0; n < 12; ++n) {
+    ASSERT_OK(InsertAndWait(*store_, TestJob(n, n % 2 == 0 ? "even" : "odd")));
+    const auto state = static_cast<StoredState>(1 + n % 5);
+    if (state == StoredState::kQueued) continue;
+    ASSERT_OK(UpdateAndWait(*store_, TestStateUpdate(TestId(n), 2, state)));
+  }
+  const auto counted = [&](const std::string& tenant) {
+    const absl::StatusOr<JobCounts> counts = store_->Count(tenant);
+    EXPECT_OK(counts);
+    return counts.value_or(JobCounts()).by_state;
+  };
+  EXPECT_THAT(counted(""), ElementsAre(0, 3, 3, 2, 2, 2));
+  EXPECT_THAT(counted("odd"), ElementsAre(0, 1, 2, 1, 1, 1));
+  EXPECT_THAT(counted("nobody"), ElementsAre(0, 0, 0, 0, 0, 0));
+}
+
 TEST_P(JobStoreContractTest, ListsUnfinishedJobsOldestFirst) {
   const StoredState states[] = {StoredState::kQueued,    StoredState::kRunning,
                                 StoredState::kSucceeded, StoredState::kFailed,
