@@ -190,7 +190,7 @@ QuotaShareChange ChangeOf(const QuotaShareInput& input, const QuotaShareAnswer& 
     if (it != before.end()) before.erase(it);
   }
   for (const auto& [of, row] : before) change.gone.push_back(of);
-  change.needed = !change.set.empty() || !change.gone.empty();
+  change.needed = !change.set.empty() || !change.gone.empty() || !answer.use_after.empty();
   return change;
 }
 

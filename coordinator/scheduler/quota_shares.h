@@ -72,9 +72,10 @@ QuotaShareAnswer SplitQuotas(const QuotaShareInput& input);
 
 // What of an answer's `publish` is to be written.
 struct QuotaShareChange {
-  std::vector<QuotaShareRow>
-      set;  // new or changed; a need that has changed by little is not worth a write
-  std::vector<QuotaKey> gone;  // rows of mine to be forgotten
+  std::vector<QuotaShareRow> set;  // new, or clearly changed: small needs come and go
+  std::vector<QuotaKey> gone;      // rows of mine to be forgotten
+  // Also without either where a share grows: it may be what its row says already, as it was lowered and nothing was
+  // heard of that being committed. It may be committed still, unless something else is.
   bool needed = false;
 };
 QuotaShareChange ChangeOf(const QuotaShareInput& input, const QuotaShareAnswer& answer);

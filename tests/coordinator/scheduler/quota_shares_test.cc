@@ -231,5 +231,19 @@ TEST(QuotaShareChangeTest, OnlyWhatHasClearlyChangedIsWritten) {
   EXPECT_TRUE(none.needed);
 }
 
+// It gave some of its share up and was not heard to have published that, and now needs all of it again: its row says so
+// already, but what it wrote may be on its way still.
+TEST(QuotaShareChangeTest, AShareGrowsOnlyWithACommitAlsoWhereItsRowSaysItAlready) {
+  const QuotaNeed need{.of = kOf, .share_ppm = 500'000, .need_ppm = kQuotaWhole};
+  const QuotaShareRow row{
+      .member = 1, .of = kOf, .share_ppm = kQuotaWhole, .need_ppm = kQuotaWhole};
+  const QuotaShareInput input{.me = 1, .members = {1}, .rows = {row}, .needs = {need}};
+  const QuotaShareAnswer answer = SplitQuotas(input);
+  EXPECT_THAT(answer.use_after, ElementsAre(Pair(kOf, kQuotaWhole)));
+  const QuotaShareChange change = ChangeOf(input, answer);
+  EXPECT_THAT(change.set, IsEmpty());
+  EXPECT_TRUE(change.needed);
+}
+
 }  // namespace
 }  // namespace moa
