@@ -43,8 +43,8 @@ class SimReplicas {
   // All of it or nothing; but a member that has renewed since it was seen, or whose group is being committed, is left
   // alone.
   Answer Apply(uint64_t version, const Change& change);
-  // A few jobs that nobody owns, or whose owner is dead; and those that are this member's already, for the answer that
-  // said so may have been lost.
+  // A few jobs that nobody owns, or whose owner is dead; and all that are this member's already, for the answer that
+  // said so may have been lost. (The product's store names those of the same claim only.)
   Answer Claim();
 
  private:
