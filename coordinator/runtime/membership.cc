@@ -171,7 +171,8 @@ bool Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead
 }
 
 absl::Status Membership::ClaimJobs(bool* more) {
-  if (Loop::Now() < claim_from_) return absl::OkStatus();
+  // Not while jobs are given up and it is not known whether they are: they would be claimed, and then given up.
+  if (Loop::Now() < claim_from_ || !given_.empty()) return absl::OkStatus();
   size_t count = 0;
   const bool may_run = dead_members_ > 0;
   const absl::Time until = Loop::Now() + interval() / 2;

@@ -14,6 +14,8 @@ constexpr absl::Duration kTurnMin = absl::Seconds(2);
 constexpr absl::Duration kTurnMax = absl::Minutes(10);
 // Beyond the time when a call fits: until it is sent, whatever else has its turn.
 constexpr absl::Duration kTurnGrace = absl::Seconds(1);
+// A need that has changed by less is not worth a write.
+constexpr uint32_t kNeedSlack = 50'000;
 
 // One quota, as one member that is in the transaction sees it.
 class Split {
@@ -150,6 +152,15 @@ class Split {
   QuotaShareRow mine_;
 };
 
+bool IsWorthPublishing(const QuotaShareRow& before, QuotaShareRow now) {
+  const uint32_t change =
+      std::max(before.need_ppm, now.need_ppm) - std::min(before.need_ppm, now.need_ppm);
+  if (change < kNeedSlack && (before.need_ppm == 0) == (now.need_ppm == 0)) {
+    now.need_ppm = before.need_ppm;
+  }
+  return !(before == now);
+}
+
 }  // namespace
 
 QuotaShareAnswer SplitQuotas(const QuotaShareInput& input) {
@@ -165,6 +176,22 @@ QuotaShareAnswer SplitQuotas(const QuotaShareInput& input) {
   QuotaShareAnswer answer;
   for (const auto& [of, need] : needs) Split(input, members, need, rows[of]).Answer(answer);
   return answer;
+}
+
+QuotaShareChange ChangeOf(const QuotaShareInput& input, const QuotaShareAnswer& answer) {
+  absl::btree_map<QuotaKey, const QuotaShareRow*> before;
+  for (const QuotaShareRow& row : input.rows) {
+    if (row.member == input.me) before.emplace(row.of, &row);
+  }
+  QuotaShareChange change;
+  for (const QuotaShareRow& row : answer.publish) {
+    const auto it = before.find(row.of);
+    if (it == before.end() || IsWorthPublishing(*it->second, row)) change.set.push_back(row);
+    if (it != before.end()) before.erase(it);
+  }
+  for (const auto& [of, row] : before) change.gone.push_back(of);
+  change.needed = !change.set.empty() || !change.gone.empty() || !answer.use_after.empty();
+  return change;
 }
 
 }  // namespace moa

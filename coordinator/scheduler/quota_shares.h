@@ -46,12 +46,13 @@ struct QuotaShareAnswer {
   std::vector<std::pair<QuotaKey, QuotaLimits>> learned;  // known to others only
 };
 
-// Settles the shares of quotas among replicas. Called inside a database transaction that one member at a time may
-// be in, every half second or so, and again at once when something had to be lowered, so that others get it soon.
+// Settles the shares of quotas among replicas. Called on what was just read, every half second or so, and again at once
+// when something had to be lowered, so that others get it soon. What is published is committed only if no member has
+// changed anything since it was read.
 //
 //   answer = SplitQuotas({me, members, rows, scheduler.QuotaNeeds(now), now});
 //   for (of, share) of answer.use_now: scheduler.SetShare(of, share, now);
-//   … write answer.publish, commit …
+//   … commit ChangeOf(input, answer), if it is needed …
 //   for (of, share) of answer.use_after: scheduler.SetShare(of, share, now);
 //
 // A member never uses more than its row says: a lower share is used before the row says so (which the next call
@@ -68,5 +69,15 @@ struct QuotaShareAnswer {
 //
 // Pure. Of a new scheduler all shares are 0 until the first answer (SchedulerOptions::share_ppm_initial).
 QuotaShareAnswer SplitQuotas(const QuotaShareInput& input);
+
+// What of an answer's `publish` is to be written.
+struct QuotaShareChange {
+  std::vector<QuotaShareRow> set;  // new, or clearly changed: small needs come and go
+  std::vector<QuotaKey> gone;      // rows of mine to be forgotten
+  // Also without either where a share grows: it may be what its row says already, as it was lowered and nothing was
+  // heard of that being committed. It may be committed still, unless something else is.
+  bool needed = false;
+};
+QuotaShareChange ChangeOf(const QuotaShareInput& input, const QuotaShareAnswer& answer);
 
 }  // namespace moa

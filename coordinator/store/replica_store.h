@@ -63,7 +63,8 @@ class ReplicaStore {
   virtual absl::Status Apply(uint64_t version, const Change& change) = 0;
 
   // Takes up to `limit` unfinished jobs that nobody owns, or whose owner is dead, the oldest first, and reads them.
-  // Others that claim at the same time get others. FAILED_PRECONDITION: this member was declared dead.
+  // Others that claim at the same time get others. FAILED_PRECONDITION: this member was declared dead. ABORTED: it has
+  // renewed since Renew last returned, so that what was asked before and not answered counts for nothing: renew again.
   virtual absl::StatusOr<std::vector<StoredJob>> Claim(size_t limit) = 0;
 
   // Who is there, for people.
@@ -73,7 +74,7 @@ class ReplicaStore {
   virtual absl::StatusOr<JobRow> Find(const JobId& id) = 0;
 
   // Gives up unfinished jobs, of which all that was written must be durable. Those that this member does not own are
-  // left alone.
+  // left alone. Errors as Claim.
   virtual absl::Status Release(const std::vector<JobId>& jobs) = 0;
 
   // This member declares itself dead: its jobs are free at once. After its last write.

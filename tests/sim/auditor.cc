@@ -288,15 +288,9 @@ void Auditor::WrittenBy(uint64_t epoch) {
           absl::StrCat("member ", epoch));
 }
 
-// Unless the store's clock was moved, when a lease may end sooner than its owner can know; then the fence alone
-// keeps what it does from counting.
 void Auditor::DispatchedBy(uint64_t epoch, const AttemptRef& ref) {
-  Require(!IsClockSound() || !disk_->IsDead(epoch), "nobody dispatches whose lease was taken over",
+  Require(!disk_->IsDead(epoch), "nobody dispatches whose lease was taken over",
           absl::StrCat(Name(ref), " by ", epoch));
-}
-
-bool Auditor::IsClockSound() const {
-  return queue_.now() >= disk_->clock_moved + 3 * SimMember::kLease;
 }
 
 void Auditor::Renewed(uint64_t epoch) {
@@ -305,12 +299,17 @@ void Auditor::Renewed(uint64_t epoch) {
   it->second.second = queue_.now();
 }
 
-// After an outage all have the time to renew before any may be declared dead.
-void Auditor::Buries(uint64_t epoch) {
-  const absl::Duration renewing = queue_.now() - renewing_[epoch].first;
-  Require(!IsClockSound() || renewing >= SimMember::kLease * 0.75,
-          "only one that has been renewing for a lease declares others dead",
-          absl::StrCat("member ", epoch, " after ", absl::FormatDuration(renewing)));
+void Auditor::DeclaredDead(uint64_t epoch, uint64_t by) {
+  const DiskMember& member = disk_->cluster.members.at(epoch);
+  if (epoch < by && member.address == disk_->cluster.members.at(by).address) return;  // replaced
+  const auto& [since, last] = renewing_.at(epoch);
+  Require(queue_.now() > last + SimMember::kLease, "who has renewed has a whole lease",
+          absl::StrCat("member ", epoch, " after ", absl::FormatDuration(queue_.now() - last)));
+  // After an outage all have the time to renew before any may be declared dead. The second of its looks, half a lease
+  // after the first at most, and all later ones began with a renewal after the one before.
+  const absl::Duration looked = queue_.now() - renewing_.at(by).first;
+  Require(looked >= SimMember::kLease / 2, "only one that could look declares others dead",
+          absl::StrCat("member ", by, " after ", absl::FormatDuration(looked)));
 }
 
 void Auditor::SharesInUse(const QuotaKey& of, uint64_t sum_ppm) {

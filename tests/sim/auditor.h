@@ -52,9 +52,9 @@ class Auditor {
   // A cluster. Members are declared dead on the disk.
   void WrittenBy(uint64_t epoch);
   void DispatchedBy(uint64_t epoch, const AttemptRef& ref);
-  // Reaches the store with a renewal; declares another dead.
+  // At the store: it joins or renews; is declared dead.
   void Renewed(uint64_t epoch);
-  void Buries(uint64_t epoch);
+  void DeclaredDead(uint64_t epoch, uint64_t by);
   void SharesInUse(const QuotaKey& of, uint64_t sum_ppm);
   // Of what follows, streams and results are those of this owner.
   void StreamOf(uint64_t stream, uint64_t epoch) { epochs_[stream] = epoch; }
@@ -111,8 +111,6 @@ class Auditor {
     uint32_t losses = 0;
   };
 
-  // The store's clock was not moved lately.
-  bool IsClockSound() const;
   void CheckSequence(const JobId& id, const DiskJob& job);
   void CheckResult(const JobId& id, const DiskJob& job, const TaskResult& result);
   void CheckStandIn(const std::string& where, const DiskJob& job, const TaskResult& result);

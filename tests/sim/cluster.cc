@@ -198,13 +198,6 @@ void ClusterSimulation::PlanFaults() {
   }
   AtSomeTime(random.Percent(50) ? 12 : 3, [this] { CutSomething(); });
   AtSomeTime(1, [this] { StoreGoesAway(); });
-  if (random.Percent(20)) {
-    AtSomeTime(2, [this] {
-      disk_.clock_ahead += world_.random.Between(-absl::Seconds(5), absl::Seconds(5));
-      disk_.clock_moved = world_.queue.now();
-      world_.trace("the store's clock is moved");
-    });
-  }
   for (const auto& worker : workers_) PlanWorkerFaults(worker.get());
 }
 
@@ -218,11 +211,11 @@ void ClusterSimulation::Calm() {
   }
 }
 
-// Of members that are not declared dead: the others' leases are over by their own clocks.
+// Whatever the store says of a member: its shares are in use until its lease is over by its own clock.
 void ClusterSimulation::CheckShares() {
   std::map<QuotaKey, uint64_t> sums;
   for (const auto& coordinator : coordinators_) {
-    if (coordinator == nullptr || disk_.IsDead(coordinator->epoch())) continue;
+    if (coordinator == nullptr || coordinator->IsSuspended()) continue;
     for (const QuotaNeed& need : coordinator->SharesInUse()) sums[need.of] += need.share_ppm;
   }
   for (const auto& [of, sum] : sums) world_.auditor.SharesInUse(of, sum);

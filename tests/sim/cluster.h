@@ -12,7 +12,7 @@
 namespace moa::sim {
 
 // Several coordinators on one store, from one seed: they crash, are not scheduled for a while and come back with
-// new epochs; any two nodes lose each other, in one or both directions; the store is away or its clock is moved;
+// new epochs; any two nodes lose each other, in one or both directions; the store is away, the coordinators' clocks are moved;
 // workers are connected to all coordinators, clients go to any. As in Simulation everything goes wrong for a
 // while, and then nothing does any more.
 //

@@ -64,6 +64,7 @@ class SimCoordinator {
 
   uint64_t epoch() const { return epoch_; }
   // Of a cluster (sim_coordinator_cluster.cc).
+  bool IsSuspended() const { return member_ != nullptr && member_->IsLeaseOver(); }
   bool answers() const;  // its lease goes on, and it is not paused
   void Pause(absl::Duration duration);
   // The wall clock, by which jobs' times go; not the one that the lease goes by.
@@ -111,7 +112,6 @@ class SimCoordinator {
   // Does it now, or when the process is scheduled again.
   void Run(std::function<void()> action);
   SimMember::Callbacks MemberCallbacks();
-  bool IsSuspended() const { return member_ != nullptr && member_->IsLeaseOver(); }
   void Suspend();
   void Owns(const std::vector<JobId>& jobs);
   void UseShares(const QuotaShareAnswer::Shares& shares);

@@ -22,6 +22,7 @@ SimMember::Callbacks SimCoordinator::MemberCallbacks() {
           .renewed =
               [this] {
                 suspended_ = false;
+                place_->shares_changed();
                 Touch();
               },
           .owns = [this](const std::vector<JobId>& jobs) { Owns(jobs); },
@@ -69,6 +70,7 @@ void SimCoordinator::Suspend() {
 }
 
 void SimCoordinator::UseShares(const QuotaShareAnswer::Shares& shares) {
+  if (shares.empty()) return;
   for (const auto& [of, share] : shares) scheduler_.SetShare(of, share, Now());
   place_->shares_changed();
   Touch();

@@ -10,62 +10,54 @@
 namespace moa::sim {
 namespace {
 
-const absl::Duration kRenewEvery = SimMember::kLease / 5;
-constexpr absl::Duration kShareEvery = absl::Milliseconds(500);
-// The own clock may run slow by so much, and a little more.
-constexpr double kDriftMax = 0.01;
-constexpr double kOwnLeaseShare = 0.98;
-constexpr size_t kClaimsMax = 4;  // at once
+// As in coordinator/runtime, with a shorter lease.
+constexpr absl::Duration kTickEvery = absl::Milliseconds(500);
+constexpr absl::Duration kHurry = absl::Milliseconds(20);
+const absl::Duration kAnswerTimeout = SimMember::kLease / 5;
 // A statement that hangs comes this late.
 constexpr absl::Duration kLatest = absl::Seconds(8);
 
-absl::Time StoreNow(const World& world, const Disk& disk) {
-  return world.queue.now() + disk.clock_ahead;
+// Often as far apart as may be.
+double RandomRate(Random& random) {
+  const uint32_t percent = random.Percent(50) ? 100 * random.Below(2) : random.Below(101);
+  return 1 + MemberWatch::kDriftMax * percent / 100;
+}
+
+MemberWatch WatchWith(Bug bug) {
+  return MemberWatch(bug == Bug::kBuryUnexpired ? SimMember::kLease * 0.7 : SimMember::kLease,
+                     bug == Bug::kForgetGaps ? absl::InfiniteDuration() : SimMember::kLease / 2);
 }
 
 }  // namespace
 
 SimMember::SimMember(World& world, Disk& disk, int address, Callbacks callbacks)
     : world_(world),
-      disk_(disk),
       address_(address),
       callbacks_(std::move(callbacks)),
-      joined_(world.queue.now()) {
-  epoch_ = ++disk_.epoch;
-  rate_ = 1 + kDriftMax * (static_cast<double>(world_.random.Below(201)) - 100) / 100;
-  for (auto& [epoch, member] : disk_.members) {
-    if (member.address == address_) member.dead = true;
-  }
-  const absl::Time now = StoreNow(world_, disk_);
-  disk_.members[epoch_] = {.address = address_, .lease_ends = now + kLease, .renewing_since = now};
-  lease_over_at_ = kLease * kOwnLeaseShare;
-  world_.auditor.Renewed(epoch_);
-  Plan();
-  ShareQuotas();
+      joined_(world.queue.now()),
+      clock_began_(absl::UnixEpoch() +
+                   world.random.Between(absl::ZeroDuration(), absl::Hours(1000))),
+      rate_(RandomRate(world.random)),
+      replicas_(world, disk),
+      watch_(WatchWith(world.bug)),
+      lease_over_at_(Now() + kLease) {
+  After(absl::ZeroDuration(), [this] { Tick(); });
 }
 
 SimMember::~SimMember() { *alive_ = false; }
 
-absl::Duration SimMember::Clock() const { return (world_.queue.now() - joined_) * rate_; }
+absl::Time SimMember::Now() const { return clock_began_ + (world_.queue.now() - joined_) * rate_; }
 
 bool SimMember::IsLeaseOver() const {
-  return Clock() >= lease_over_at_ && world_.bug != Bug::kIgnoreSuspension;
+  return Now() >= lease_over_at_ && world_.bug != Bug::kIgnoreSuspension;
 }
 
 void SimMember::After(absl::Duration delay, std::function<void()> action) {
-  world_.queue.After(delay, [this, alive = alive_, action = std::move(action)] {
+  world_.queue.After(delay / rate_, [this, alive = alive_, action = std::move(action)] {
     if (!*alive) return;
     callbacks_.run([alive, action] {
       if (*alive) action();
     });
-  });
-}
-
-void SimMember::Plan() {
-  After(kRenewEvery / rate_, [this] {
-    Plan();
-    callbacks_.ticked();
-    Renew();
   });
 }
 
@@ -77,121 +69,125 @@ absl::Duration SimMember::WayToStore() {
   return world_.NetworkDelay();
 }
 
-void SimMember::Renew() {
+void SimMember::Ask(std::function<Answer(SimReplicas&)> what,
+                    std::function<void(const Answer&)> then) {
+  const auto hear = [this, question = ++question_, then = std::move(then)](const Answer& answer) {
+    if (question != question_) return;
+    ++question_;
+    if (answer.reply != Reply::kDead) return then(answer);
+    lease_over_at_ = absl::InfinitePast();
+    callbacks_.dead();
+  };
+  After(kAnswerTimeout, [hear] { hear({}); });
   if (!world_.links.Up(Links::Coordinator(address_), Links::kStore)) return;
-  const absl::Duration sent = Clock();
-  const int copies = world_.Fault(5) ? 2 : 1;
-  for (int i = 0; i < copies; ++i) {
-    world_.queue.After(WayToStore(), [this, alive = alive_, sent] {
-      if (*alive) AtStore(sent);
-    });
-  }
-}
-
-void SimMember::Answer(std::function<void()> action) {
-  if (!world_.links.Up(Links::kStore, Links::Coordinator(address_))) return;
-  After(WayToStore(), std::move(action));
-}
-
-void SimMember::AtStore(absl::Duration sent) {
-  DiskMember& row = disk_.members.at(epoch_);
-  if (row.dead) return Answer([this] { callbacks_.dead(); });
-  // By the store's clock and row, for a statement may have hung for as long as the store was away.
-  const absl::Time now = StoreNow(world_, disk_);
-  if (row.lease_ends <= now) row.renewing_since = now;
-  row.lease_ends = now + kLease;
-  world_.auditor.Renewed(epoch_);
-  const bool may_bury = now >= row.renewing_since + kLease;
-  if (may_bury || world_.bug == Bug::kBuryAtOnce) BuryAtStore();
-  Answer([this, sent, owned = ClaimAtStore()] {
-    Renewed(sent);
-    callbacks_.owns(owned);
+  world_.queue.After(WayToStore(), [this, &world = world_, address = address_, alive = alive_, hear,
+                                    what = std::move(what), replicas = replicas_]() mutable {
+    Answer answer;
+    if (!world.Fault(world.weather.refusing_disk)) answer = what(replicas);
+    if (!*alive || !world.links.Up(Links::kStore, Links::Coordinator(address))) return;
+    After(WayToStore(), [hear, answer = std::move(answer)] { hear(answer); });
   });
 }
 
-void SimMember::BuryAtStore() {
-  const absl::Time now = StoreNow(world_, disk_);
-  const absl::Duration early =
-      world_.bug == Bug::kBuryUnexpired ? kLease * 0.75 : absl::ZeroDuration();
-  for (auto& [epoch, member] : disk_.members) {
-    if (member.dead || member.lease_ends - early > now) continue;
-    world_.trace("member ", epoch_, " declares ", epoch, " dead");
-    member.dead = true;
-    world_.auditor.Buries(epoch_);
-  }
+// ------------------------------------------------------------------------------------------------
+// As Membership does
+
+void SimMember::Tick() {
+  tick_began_ = Now();
+  look_again_ = false;
+  callbacks_.ticked();
+  Ask([address = address_](SimReplicas& store) { return store.Renew(address); },
+      [this, sent = tick_began_](const Answer& answer) {
+        if (answer.reply != Reply::kOk) return EndTick();
+        Renewed(sent, answer.view);
+      });
 }
 
-// Those that are this member's already are named too: the answer that said so may have been lost.
-std::vector<JobId> SimMember::ClaimAtStore() {
-  std::vector<JobId> owned;
-  size_t claimed = 0;
-  for (auto& [id, job] : disk_.jobs) {
-    if (job.terminal() && world_.bug != Bug::kEndAgain) continue;
-    const bool free = job.owner == 0 || disk_.IsDead(job.owner) ||
-                      (world_.bug == Bug::kClaimTwice && !job.terminal() && world_.Fault(1));
-    if (job.owner != epoch_ && free && claimed < kClaimsMax) {
-      world_.trace("member ", epoch_, " claims job ", id.value(), " of ", job.owner);
-      job.owner = epoch_;
-      ++claimed;
-    }
-    if (job.owner == epoch_) owned.push_back(id);
-  }
-  return owned;
+void SimMember::EndTick() {
+  callbacks_.ticked();
+  const absl::Time next = tick_began_ + (look_again_ ? kHurry : kTickEvery);
+  After(std::max(next - Now(), absl::ZeroDuration()), [this] { Tick(); });
 }
 
-void SimMember::Renewed(absl::Duration sent) {
-  const absl::Duration now = Clock();
-  const absl::Duration from = world_.bug == Bug::kLeaseFromReply ? now : sent;
-  lease_over_at_ = std::max(lease_over_at_, from + kLease * kOwnLeaseShare);
-  if (now < lease_over_at_) callbacks_.renewed();
+void SimMember::Renewed(absl::Time sent, const Cluster& view) {
+  lease_over_at_ = (world_.bug == Bug::kLeaseFromReply ? Now() : sent) + kLease;
+  if (Now() < lease_over_at_) callbacks_.renewed();
+  const std::vector<uint64_t> dead = Dead(view);
+  if (dead.empty()) return Settle(view);
+  Bury(view, dead);
+}
+
+std::vector<uint64_t> SimMember::Dead(const Cluster& view) {
+  std::vector<MemberSeen> living;
+  for (const auto& [epoch, member] : view.members) {
+    if (member.dead) continue;
+    living.push_back({.epoch = epoch,
+                      .place = member.address < 0 ? "" : absl::StrCat("place ", member.address),
+                      .renewals = member.renewals});
+  }
+  return watch_.Observe(living, epoch(), Now());
+}
+
+void SimMember::Bury(const Cluster& view, const std::vector<uint64_t>& dead) {
+  SimReplicas::Change change;
+  for (const uint64_t other : dead) {
+    change.dead.emplace_back(other, view.members.at(other).renewals);
+  }
+  look_again_ = true;  // the view is of the past then
+  Ask([version = view.version, change](SimReplicas& store) { return store.Apply(version, change); },
+      [this](const Answer&) { ClaimJobs(); });
+}
+
+void SimMember::ClaimJobs() {
+  Ask([](SimReplicas& store) { return store.Claim(); },
+      [this](const Answer& answer) {
+        if (answer.reply == Reply::kOk) callbacks_.owns(answer.jobs);
+        EndTick();
+      });
 }
 
 // ------------------------------------------------------------------------------------------------
-// Quotas: one transaction at a time, given up when no answer comes. A statement that hangs holds its lock, so
-// nobody's next transaction comes before it.
+// As QuotaSharing does
 
-void SimMember::ShareQuotas() {
-  const bool reaches = world_.links.Up(Links::Coordinator(address_), Links::kStore);
-  if (reaches && !IsLeaseOver()) {
-    std::vector<QuotaNeed> needs = callbacks_.needs();
-    for (QuotaNeed& need : needs) {
-      for (const auto& [of, share] : lowered_) {
-        if (of == need.of) need.share_ppm = std::min(need.share_ppm, share);
-      }
+QuotaShareInput SimMember::QuotasIn(const Cluster& view) const {
+  QuotaShareInput input{.me = epoch(), .needs = callbacks_.needs(), .now = Now()};
+  for (QuotaNeed& need : input.needs) {
+    for (const auto& [of, share] : lowered_) {
+      if (of == need.of) need.share_ppm = std::min(need.share_ppm, share);
     }
-    const absl::Duration way = std::min(world_.NetworkDelay(), kShareEvery / 2);
-    world_.queue.After(way, [this, alive = alive_, needs] {
-      if (*alive) ShareAtStore(needs);
-    });
   }
-  After(kShareEvery / rate_ + world_.random.Between(absl::ZeroDuration(), absl::Milliseconds(40)),
-        [this] { ShareQuotas(); });
-}
-
-void SimMember::ShareAtStore(const std::vector<QuotaNeed>& needs) {
-  DiskMember& row = disk_.members.at(epoch_);
-  if (row.dead) return;
-  QuotaShareInput input{.me = epoch_, .needs = needs, .now = joined_ + Clock()};
-  for (const auto& [epoch, member] : disk_.members) {
+  for (const auto& [epoch, member] : view.members) {
     if (member.dead) continue;
     input.members.push_back(epoch);
-    input.rows.insert(input.rows.end(), member.shares.begin(), member.shares.end());
+    for (const auto& [of, row] : member.shares) input.rows.push_back(row);
   }
+  return input;
+}
+
+void SimMember::Settle(const Cluster& view) {
+  const QuotaShareInput input = QuotasIn(view);
   const QuotaShareAnswer answer = SplitQuotas(input);
-  const bool aborts = world_.Fault(world_.weather.refusing_disk + 1);
-  if (!aborts) row.shares = answer.publish;
   if (world_.bug == Bug::kKeepLoweredShare) {
     lowered_ = answer.use_now;
   } else {
     callbacks_.use(answer.use_now);
   }
   if (world_.bug == Bug::kShareBeforePublished) callbacks_.use(answer.use_after);
-  if (aborts || !world_.links.Up(Links::kStore, Links::Coordinator(address_))) return;
-  // An answer that comes after the transaction was given up is not heard.
-  world_.queue.After(std::min(world_.NetworkDelay(), kShareEvery / 3),
-                     [this, alive = alive_, answer] {
-                       if (*alive && !IsLeaseOver()) callbacks_.use(answer.use_after);
-                     });
+  look_again_ = !answer.use_now.empty();
+  const QuotaShareChange change = ChangeOf(input, answer);
+  if (!change.needed) return Settled(Reply::kOk, answer.use_after);
+  Ask([version = view.version,
+       change](SimReplicas& store) { return store.Apply(version, {.shares = change}); },
+      [this, use_after = answer.use_after](const Answer& applied) {
+        Settled(applied.reply, use_after);
+      });
+}
+
+void SimMember::Settled(Reply reply, const QuotaShareAnswer::Shares& use_after) {
+  if (reply == Reply::kUnavailable) return EndTick();
+  if (reply == Reply::kOk) callbacks_.use(use_after);
+  if (reply == Reply::kAborted) look_again_ = true;
+  ClaimJobs();
 }
 
 }  // namespace moa::sim

@@ -7,6 +7,11 @@
 #include "tests/sim/world.h"
 
 namespace moa::sim {
+namespace {
+
+constexpr absl::Duration kTryAgainAfter = absl::Milliseconds(100);
+
+}  // namespace
 
 SimStore::SimStore(World& world, Disk& disk, Runner runner)
     : world_(world), disk_(disk), runner_(std::move(runner)) {}
@@ -44,12 +49,22 @@ void SimStore::Join(uint64_t epoch, int address, std::function<void()> fenced) {
   fenced_ = std::move(fenced);
 }
 
+void SimStore::Later(absl::Duration delay, void (SimStore::*what)()) {
+  world_.queue.After(delay, [this, what, alive = alive_] {
+    if (*alive) (this->*what)();
+  });
+}
+
+void SimStore::Hold(bool holds) {
+  if (fenced_ == nullptr) return;
+  holds_ = holds;
+  disk_.cluster.members.at(epoch_).committing = holds;
+}
+
 bool SimStore::IsHeldUp() {
   if (fenced_ == nullptr) return false;
   if (!world_.links.Up(Links::Coordinator(address_), Links::kStore)) {
-    world_.queue.After(absl::Milliseconds(100), [this, alive = alive_] {
-      if (*alive) Commit();
-    });
+    Later(kTryAgainAfter, &SimStore::Begin);
     return true;
   }
   if (!disk_.IsDead(epoch_) || world_.bug == Bug::kIgnoreFence) return false;
@@ -64,16 +79,21 @@ bool SimStore::IsHeldUp() {
 void SimStore::StartGroup() {
   if (!group_.empty() || pending_.empty()) return;
   group_.swap(pending_);
+  if (fenced_ == nullptr) return Begin();
+  Later(world_.NetworkDelay(), &SimStore::Begin);
+}
+
+void SimStore::Begin() {
+  if (IsHeldUp()) return;
+  Hold(true);
   absl::Duration delay = world_.random.Between(absl::Microseconds(30), absl::Milliseconds(4));
   if (world_.Fault(world_.weather.slow_disk))
     delay = world_.random.Between(absl::Milliseconds(50), absl::Seconds(2));
-  world_.queue.After(delay, [this, alive = alive_] {
-    if (*alive) Commit();
-  });
+  Later(delay, &SimStore::Commit);
 }
 
 void SimStore::Commit() {
-  if (IsHeldUp()) return;
+  Hold(false);
   if (world_.Fault(world_.weather.refusing_disk)) {
     world_.trace("disk refuses ", group_.size(), " writes");
     std::deque<Write> updates;
@@ -93,10 +113,7 @@ void SimStore::Commit() {
   for (Write& write : group_) Apply(&write);
   if (fenced_ != nullptr && !world_.links.Up(Links::kStore, Links::Coordinator(address_))) {
     // It is not heard that all is well: once more.
-    world_.queue.After(absl::Milliseconds(100), [this, alive = alive_] {
-      if (*alive) Commit();
-    });
-    return;
+    return Later(kTryAgainAfter, &SimStore::Begin);
   }
   Finish();
 }
@@ -166,14 +183,18 @@ void SimStore::CrashInCluster() {
   auto late = std::make_shared<SimStore>(world_, disk_, [](std::function<void()>) {});
   late->Join(epoch_, address_, [] {});
   late->group_.swap(group_);
+  late->holds_ = holds_;
   pending_.clear();
-  if (late->group_.empty() || world_.random.Percent(30)) return;
+  if (late->group_.empty()) return;
+  if (world_.random.Percent(30)) return late->Hold(false);
+  const absl::Duration latest = holds_ ? absl::Seconds(2) : absl::Seconds(20);
   const absl::Duration delay = world_.random.Percent(50)
                                    ? absl::ZeroDuration()
-                                   : world_.random.Between(absl::ZeroDuration(), absl::Seconds(20));
+                                   : world_.random.Between(absl::ZeroDuration(), latest);
   world_.queue.After(delay, [late, &world = world_, &disk = disk_, epoch = epoch_] {
-    if (disk.IsDead(epoch) && world.bug != Bug::kIgnoreFence) return;
+    if (!late->holds_ && disk.IsDead(epoch) && world.bug != Bug::kIgnoreFence) return;
     for (Write& write : late->group_) late->Apply(&write);
+    late->Hold(false);
   });
 }
 

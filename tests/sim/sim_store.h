@@ -19,8 +19,8 @@ struct World;
 // times, refuses at times (inserts fail, updates are tried again), and a crash loses what was not
 // committed: of a group under way, nothing, all or a beginning.
 //
-// In a cluster the groups of several coordinators meet on one disk. A group is applied as a whole or, once its owner
-// was declared dead, not at all; a connection that is lost makes it come again, whether it was applied or not; what
+// In a cluster the groups of several coordinators meet on one disk. A group is applied as a whole or, when its owner
+// was declared dead before it begins, not at all: from then until its commit nobody can be; a connection that is lost makes it come again, whether it was applied or not; what
 // a coordinator had under way when it died may still come, much later.
 //
 // One for each life of a coordinator. Owner: the Simulation. Not thread-safe.
@@ -66,8 +66,12 @@ class SimStore {
   };
 
   void StartGroup();
+  void Begin();
   void Commit();
   void Finish();
+  void Later(absl::Duration delay, void (SimStore::*what)());
+  // The owner cannot be declared dead meanwhile.
+  void Hold(bool holds);
   // Whether the group has to wait or is refused for good.
   bool IsHeldUp();
   void Apply(Write* write);
@@ -83,7 +87,8 @@ class SimStore {
   const std::shared_ptr<bool> alive_ =
       std::make_shared<bool>(true);  // owners: this, what is planned
   std::deque<Write> pending_;
-  std::deque<Write> group_;  // being committed
+  std::deque<Write> group_;  // on its way, or being committed
+  bool holds_ = false;
 };
 
 }  // namespace moa::sim

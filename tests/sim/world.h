@@ -36,8 +36,11 @@ enum class Bug {
   kIgnoreFence,           // the writes of a member that was declared dead are taken
   kIgnoreSuspension,      // a coordinator goes on when its lease is over
   kLeaseFromReply,        // the lease counts from when its renewal was answered
-  kBuryAtOnce,            // declared by one whose own lease has just been over
-  kBuryUnexpired,         // members are declared dead before their lease is over
+  kForgetGaps,            // members are judged by a time in which nobody could look
+  kBuryUnexpired,         // they are declared dead before their lease is over
+  kBuryRenewed,           // though they have renewed since they were seen
+  kBuryCommitting,        // though a group of theirs is being committed
+  kApplyOldView,          // what rests on a view of the past is done
   kClaimTwice,            // two members claim the same job
   kClaimWrongInput,       // offered attempts are claimed whatever their input was
   kWatchResumesLate,      // a watch that goes on elsewhere leaves one record out

@@ -14,6 +14,7 @@ namespace {
 struct Sql {
   enum : int {
     kHold,
+    kHoldSince,
     kRenew,
     kVersion,
     kMembers,
@@ -34,6 +35,7 @@ struct Sql {
 
 constexpr StatementText kReplicaStatements[] = {
     {"SELECT moa_hold($1)", "i"},
+    {"SELECT moa_hold_since($1, $2)", "ii"},
     {"UPDATE moa_members SET address = $2, jobs = $3, renewals = renewals + 1,"
      " renewed_at = clock_timestamp() WHERE epoch = $1 AND dead = 0",
      "ibi"},
@@ -133,7 +135,11 @@ absl::StatusOr<ClusterView> PostgresReplicas::Renew(const std::string& address, 
                             {Sql::kVersion, {}},
                             {Sql::kMembers, {}},
                             {Sql::kShares, {}}}));
-  return ViewOf(rows[2], rows[3], rows[4]);
+  ClusterView view = ViewOf(rows[2], rows[3], rows[4]);
+  for (const Member& member : view.members) {
+    if (member.epoch == me) renewals_.store(member.renewals);
+  }
+  return view;
 }
 
 absl::Status PostgresReplicas::Apply(uint64_t version, const Change& change) {
@@ -160,7 +166,7 @@ absl::StatusOr<std::vector<StoredJob>> PostgresReplicas::Claim(size_t limit) {
   const uint64_t me = epoch_();
   const uint64_t claim = claims_.load() + 1;
   MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows,
-                       Run({{Sql::kHold, {Whole(me)}},
+                       Run({{Sql::kHoldSince, {Whole(me), Whole(renewals_.load())}},
                             {Sql::kClaim, {Whole(me), Whole(limit), Whole(claim)}},
                             {Sql::kReadClaimed, {Whole(me), Whole(claim)}},
                             {Sql::kReadClaimedEvents, {Whole(me), Whole(claim)}},
@@ -193,7 +199,8 @@ absl::StatusOr<JobRow> PostgresReplicas::Find(const JobId& id) { return reader_.
 
 absl::Status PostgresReplicas::Release(const std::vector<JobId>& jobs) {
   const uint64_t me = epoch_();
-  std::vector<Session::Command> commands;
+  std::vector<Session::Command> commands = {
+      {Sql::kHoldSince, {Whole(me), Whole(renewals_.load())}}};
   for (const JobId& id : jobs) {
     commands.push_back({Sql::kRelease, {Parameter::Bytes(id.value()), Whole(me)}});
   }

@@ -42,7 +42,8 @@ class PostgresReplicas : public ReplicaStore {
   PostgresReader& reader_;
   Mutex mutex_;
   std::unique_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<uint64_t> claims_{0};  // that succeeded
+  std::atomic<uint64_t> claims_{0};    // that succeeded
+  std::atomic<uint64_t> renewals_{0};  // as the last one that was answered has read
 };
 
 }  // namespace moa

@@ -23,6 +23,9 @@ namespace {
 // - A member of the cluster is a row that its groups of writes lock for sharing (moa_hold): who declares it dead locks
 //   it for updating, and so waits for the group that is being committed and stops all later ones. Renewals, which
 //   change no key, wait for neither.
+// - What a member does with other members' jobs, claiming and releasing, it asks again when it has heard nothing. The
+//   first question may still be on its way then: it counts only until the member's next renewal (moa_hold_since), which
+//   waits for it when it is being answered.
 // - What members decide about each other rests on what they have read, and is refused when that has changed meanwhile
 //   (moa_expect): `version` counts the changes.
 constexpr char kVersion1[] = R"sql(
@@ -89,6 +92,15 @@ BEGIN
   PERFORM FROM moa_members WHERE epoch = member AND dead = 0 FOR KEY SHARE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'coordinator % was declared dead', member USING ERRCODE = 'MOA01';
+  END IF;
+  RETURN member;
+END $$;
+CREATE FUNCTION moa_hold_since(member bigint, renewal bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM moa_members WHERE epoch = member AND dead = 0 AND renewals = renewal FOR SHARE;
+  IF NOT FOUND THEN
+    PERFORM moa_hold(member);
+    RAISE EXCEPTION 'coordinator % has renewed its lease since', member USING ERRCODE = 'MOA02';
   END IF;
   RETURN member;
 END $$;

@@ -214,5 +214,36 @@ TEST_F(QuotaSharesTest, SharesAreFairAgainWhenNobodyWantsTheWhole) {
   EXPECT_EQ(in_use_[2], 500'000u);
 }
 
+// Its row stays what it was: a need that grows a little, then clearly, and a quota that is nobody's any more.
+TEST(QuotaShareChangeTest, OnlyWhatHasClearlyChangedIsWritten) {
+  const QuotaShareRow before{.member = 1, .of = kOf, .share_ppm = 300'000, .need_ppm = 300'000};
+  const QuotaShareInput input{.me = 1, .members = {1}, .rows = {before}};
+  QuotaShareRow now = before;
+  now.need_ppm = 320'000;
+  EXPECT_FALSE(ChangeOf(input, {.publish = {now}}).needed);
+  now.need_ppm = 400'000;
+  EXPECT_THAT(ChangeOf(input, {.publish = {now}}).set, ElementsAre(now));
+  now = before;
+  now.share_ppm = 300'001;
+  EXPECT_THAT(ChangeOf(input, {.publish = {now}}).set, ElementsAre(now));
+  const QuotaShareChange none = ChangeOf(input, {});
+  EXPECT_THAT(none.gone, ElementsAre(kOf));
+  EXPECT_TRUE(none.needed);
+}
+
+// It gave some of its share up and was not heard to have published that, and now needs all of it again: its row says so
+// already, but what it wrote may be on its way still.
+TEST(QuotaShareChangeTest, AShareGrowsOnlyWithACommitAlsoWhereItsRowSaysItAlready) {
+  const QuotaNeed need{.of = kOf, .share_ppm = 500'000, .need_ppm = kQuotaWhole};
+  const QuotaShareRow row{
+      .member = 1, .of = kOf, .share_ppm = kQuotaWhole, .need_ppm = kQuotaWhole};
+  const QuotaShareInput input{.me = 1, .members = {1}, .rows = {row}, .needs = {need}};
+  const QuotaShareAnswer answer = SplitQuotas(input);
+  EXPECT_THAT(answer.use_after, ElementsAre(Pair(kOf, kQuotaWhole)));
+  const QuotaShareChange change = ChangeOf(input, answer);
+  EXPECT_THAT(change.set, IsEmpty());
+  EXPECT_TRUE(change.needed);
+}
+
 }  // namespace
 }  // namespace moa

@@ -1,6 +1,6 @@
 // Random walks of replicas that share two quotas: they call in any order, their needs change, answers are applied
-// late or never, commits fail or nobody hears of them, members die and join. At every instant what is in use sums to
-// the whole at most. When nothing changes any more the shares become the fair ones, or each has its turn.
+// late or never, commits come late or nobody hears of them, members die and join. At every instant what is in use sums
+// to the whole at most. When nothing changes any more the shares become the fair ones, or each has its turn.
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ class Walk {
 
   void Step() {
     now_ += absl::Milliseconds(Below(400));
-    switch (Below(12)) {
+    switch (Below(13)) {
       case 0:
         if (members_.size() < 6) Join();
         break;
@@ -44,6 +44,9 @@ class Walk {
         break;
       case 5:
         Apply(Any());
+        break;
+      case 6:
+        CommitLateOne();
         break;
       default:
         Call(Any());
@@ -108,6 +111,11 @@ class Walk {
     bool told = false;  // that the pending one is committed
   };
   using Members = std::map<uint64_t, Member>;
+  struct Write {
+    uint64_t version = 0;  // of what was read
+    uint64_t member = 0;
+    QuotaShareChange change;
+  };
 
   uint32_t Below(uint32_t n) { return static_cast<uint32_t>(random_() % n); }
   Member& Any() {
@@ -117,6 +125,7 @@ class Walk {
   void Join() {
     Member& member = members_[++last_epoch_];
     member.epoch = last_epoch_;
+    ++version_;
     for (const QuotaKey& of : kQuotas) member.needs[of].of = of;
   }
   void ChangeNeed(Member& member) {
@@ -127,6 +136,7 @@ class Walk {
     need.whole_for = absl::Milliseconds(Below(9000));
   }
   Members::iterator Bury(Members::iterator it) {
+    ++version_;
     if (Below(2) == 0) rows_.erase(it->first);  // else they are deleted later: they do not count
     return members_.erase(it);
   }
@@ -144,16 +154,38 @@ class Walk {
     QuotaShareInput input{.me = member.epoch, .now = now_};
     for (const auto& [epoch, other] : members_) input.members.push_back(epoch);
     for (const auto& [epoch, rows] : rows_) {
-      input.rows.insert(input.rows.end(), rows.begin(), rows.end());
+      for (const auto& [of, row] : rows) input.rows.push_back(row);
     }
     for (const auto& [of, need] : member.needs) {
       // Who has never used a quota does not know of it.
       if (need.need_ppm > 0 || need.share_ppm > 0) input.needs.push_back(need);
     }
     member.pending = SplitQuotas(input);
-    const bool committed = surely || Below(8) != 0;
-    if (committed) rows_[member.epoch] = member.pending->publish;
-    member.told = committed && (surely || Below(6) != 0);
+    QuotaShareChange change = ChangeOf(input, *member.pending);
+    if (surely) change = {.set = member.pending->publish, .needed = true};  // to the last digit
+    member.told = true;
+    if (!change.needed) return;
+    const Write write{.version = version_, .member = member.epoch, .change = change};
+    if (!surely && Below(8) == 0) {
+      late_.push_back(write);
+      member.told = false;
+    } else {
+      Commit(write);
+      member.told = surely || Below(6) != 0;
+    }
+  }
+  void Commit(const Write& write) {
+    if (write.version != version_) return;
+    ++version_;
+    auto& rows = rows_[write.member];
+    for (const QuotaKey& of : write.change.gone) rows.erase(of);
+    for (const QuotaShareRow& row : write.change.set) rows[row.of] = row;
+  }
+  void CommitLateOne() {
+    if (late_.empty()) return;
+    std::swap(late_[Below(static_cast<uint32_t>(late_.size()))], late_.back());
+    Commit(late_.back());
+    late_.pop_back();
   }
   void Apply(Member& member) {
     if (!member.pending || member.crashed) return;
@@ -182,17 +214,17 @@ class Walk {
   uint32_t Published(uint64_t epoch, const QuotaKey& of) const {
     const auto rows = rows_.find(epoch);
     if (rows == rows_.end()) return 0;
-    for (const QuotaShareRow& row : rows->second) {
-      if (row.of == of) return row.share_ppm;
-    }
-    return 0;
+    const auto row = rows->second.find(of);
+    return row == rows->second.end() ? 0 : row->second.share_ppm;
   }
 
   std::mt19937_64 random_;
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
   uint64_t last_epoch_ = 0;
   Members members_;
-  std::map<uint64_t, std::vector<QuotaShareRow>> rows_;  // as committed
+  uint64_t version_ = 0;
+  std::map<uint64_t, std::map<QuotaKey, QuotaShareRow>> rows_;  // as committed
+  std::vector<Write> late_;                                     // on their way
   std::set<std::pair<uint64_t, QuotaKey>> served_;
 };
 

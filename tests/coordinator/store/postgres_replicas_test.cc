@@ -10,9 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_matchers.h"
 #include "coordinator/store/postgres/postgres_job_store.h"
+#include "coordinator/store/postgres/session.h"
 #include "coordinator/store/replica_store.h"
 #include "tests/coordinator/store/store_fixtures.h"
 #include "tests/postgres/postgres_server.h"
@@ -210,6 +212,37 @@ TEST_F(PostgresReplicasTest, JobsOfTheDeadAreClaimedOnceByOneOfMany) {
   }
   EXPECT_EQ(count, static_cast<size_t>(kJobs));
   EXPECT_EQ(all.size(), static_cast<size_t>(kJobs));
+}
+
+// A claim, or a release, that was given up may still be on its way.
+TEST_F(PostgresReplicasTest, WhatWasAskedBeforeARenewalCountsForNothingAfterIt) {
+  const Replica dead = Join();
+  ASSERT_OK(InsertAndWait(*dead.store, TestJob(1)));
+  ASSERT_OK(dead.members().Leave());
+  const Replica b = Join();
+  ASSERT_OK(b.members().Renew("b.example:7070", 0));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Session> late, Session::Connect(url_));
+  EXPECT_THAT(late->QueryText(absl::StrCat("SELECT moa_hold_since(", b.epoch, ", 0)")).status(),
+              StatusIs(absl::StatusCode::kAborted));
+  // Renewed without b's having heard of it.
+  ASSERT_OK(late->Execute("UPDATE moa_members SET renewals = renewals + 1"));
+  EXPECT_THAT(b.members().Claim(10).status(), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(b.members().Release({TestId(1)}), StatusIs(absl::StatusCode::kAborted));
+  ASSERT_OK_AND_ASSIGN(const JobRow row, b.members().Find(TestId(1)));
+  EXPECT_EQ(row.owner, dead.epoch);
+  ASSERT_OK(b.members().Renew("b.example:7070", 0));
+  EXPECT_THAT(Ids(b.members().Claim(10)), ElementsAre(TestId(1)));
+}
+
+// While it is being answered the renewal waits.
+TEST_F(PostgresReplicasTest, ARenewalWaitsForAClaimThatIsUnderWay) {
+  const Replica b = Join();
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Session> claim, Session::Connect(url_));
+  ASSERT_OK(claim->Execute("BEGIN"));
+  ASSERT_OK(claim->QueryText(absl::StrCat("SELECT moa_hold_since(", b.epoch, ", 0)")));
+  EXPECT_THAT(b.members().Renew("b.example:7070", 0), StatusIs(absl::StatusCode::kUnavailable));
+  ASSERT_OK(claim->Execute("COMMIT"));
+  EXPECT_OK(b.members().Renew("b.example:7070", 0));
 }
 
 // Connections are lost at any moment of a claim: what was taken is read in the end, once.
