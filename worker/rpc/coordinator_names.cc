@@ -30,6 +30,8 @@ CoordinatorNames::CoordinatorNames(const std::vector<Address>& entries) {
     if (!entry.is_name) entry.ips = {address.host};
     entries_.push_back(std::move(entry));
   }
+  std::stable_partition(entries_.begin(), entries_.end(),
+                        [](const Entry& entry) { return !entry.is_name; });
 }
 
 std::vector<std::string> CoordinatorNames::hosts() const {

@@ -40,7 +40,8 @@ class CoordinatorNames {
   // An answer of the resolver's (ResolveHost); one without an address is a failure.
   News Resolved(const std::string& host, const absl::StatusOr<std::vector<std::string>>& answer);
 
-  // Each once, in the order of the entries and sorted within a name.
+  // Each once and for the first entry that leads to it: IP addresses before names, so that an answer does not turn the one
+  // into the other; within a name sorted.
   std::vector<CoordinatorAddress> addresses() const;
 
  private:

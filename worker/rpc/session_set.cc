@@ -205,6 +205,9 @@ void SessionSet::OnWelcomed(Member& member, const std::string& coordinator_id) {
     }
     LogInfo("two addresses lead to one coordinator; I leave the second alone",
             {{"first", other->at.ToString()}, {"second", member.at.ToString()}});
+    for (Duplicate& one : duplicates_) {
+      if (one.first == member.at.address) one.first = other->at.address;
+    }
     duplicates_.push_back({member.at.address, other->at.address, coordinator_id});
     Leave(member);
     Session::MoveAll(*member.session, *other->session);

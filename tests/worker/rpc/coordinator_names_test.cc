@@ -56,9 +56,10 @@ TEST(CoordinatorNamesTest, AHostWithBothFamiliesCountsOnce) {
               ElementsAre("127.0.0.1:1 (both:1)", "[fd00::1]:2 (six:2)", "[fd00::2]:2 (six:2)"));
 }
 
-TEST(CoordinatorNamesTest, WhatSeveralEntriesLeadToCountsOnceForTheFirst) {
-  CoordinatorNames names({{"10.0.0.1", 1}, {"a", 1}, {"b", 1}, {"b", 2}, {"10.0.0.1", 1}});
+TEST(CoordinatorNamesTest, WhatSeveralEntriesLeadToCountsOnceAndBestAsAnIpAddress) {
+  CoordinatorNames names({{"a", 1}, {"b", 1}, {"b", 2}, {"10.0.0.1", 1}, {"10.0.0.1", 1}});
   EXPECT_THAT(names.hosts(), ElementsAre("a", "b")) << "each is resolved once";
+  EXPECT_THAT(Shown(names), ElementsAre("10.0.0.1:1"));
   names.Resolved("a", Ips({"10.0.0.1", "10.0.0.2", "10.0.0.2"}));
   names.Resolved("b", Ips({"10.0.0.2"}));
   EXPECT_THAT(Shown(names), ElementsAre("10.0.0.1:1", "10.0.0.2:1 (a:1)", "10.0.0.2:2 (b:2)"));
@@ -90,7 +91,7 @@ TEST(CoordinatorNamesTest, OfTooManyAddressesTheLastAreLeftOut) {
   for (int i = 100; i < 200; ++i) ips.push_back(absl::StrCat("10.1.0.", i));
   names.Resolved("moa", ips);
   EXPECT_EQ(names.addresses().size(), CoordinatorNames::kAddressesMax);
-  EXPECT_EQ(names.addresses().back().address.host, "10.1.0.163");
+  EXPECT_EQ(names.addresses().back().address.host, "10.1.0.162");
 }
 
 TEST(ResolvePaceTest, BeginsAtOnceAndGoesOnAtItsInterval) {
