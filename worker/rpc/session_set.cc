@@ -159,7 +159,7 @@ bool SessionSet::IsForgettable(const Member& member, absl::Time now) const {
          now >= member.connected_until + context_.options.orphan_limit;
 }
 
-// What becomes due by time alone (the orphan limit, kAwayLimit) needs no timer: the session that it is about is not
+// What becomes due by time alone (the orphan limit, away_limit) needs no timer: the session that it is about is not
 // connected, so that it dials and turns the loop every second.
 void SessionSet::Reconcile(absl::Time now) {
   for (size_t i = 0; i < members_.size();) {
@@ -225,7 +225,7 @@ void SessionSet::OnLost(Member& member) {
 bool SessionSet::IsStillDuplicate(const Duplicate& duplicate, absl::Time now) const {
   const Member* first = Find(duplicate.first);
   return first != nullptr && !first->leaving && first->coordinator_id == duplicate.coordinator_id &&
-         now < first->connected_until + kAwayLimit;
+         now < first->connected_until + context_.options.away_limit;
 }
 
 size_t SessionSet::IndexOf(const Member& member) const {

@@ -27,14 +27,11 @@ namespace moa::worker {
 //
 // Two addresses may lead to one process, which then closes the stream that it had when the other's Hello comes. The
 // session that was there first stays and dials again, the later one gives it what it holds and ends; its address is left
-// alone until the first has been away for kAwayLimit or has found another process.
+// alone until the first has been away for a while (WorkerOptions::away_limit) or has found another process.
 //
 // Owner: the Worker. Loop thread only.
 class SessionSet {
  public:
-  // Longer than it takes to dial again, so that two sessions with one process do not take turns.
-  static constexpr absl::Duration kAwayLimit = absl::Seconds(5);
-
   struct Context {
     Loop& loop;
     const WorkerOptions& options;

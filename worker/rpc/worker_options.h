@@ -45,6 +45,9 @@ struct WorkerOptions {
   absl::Duration settle_timeout = absl::Seconds(2);  // for ResultsDurable, at the end of draining
   absl::Duration welcome_timeout = absl::Seconds(10);
   absl::Duration key_file_interval = absl::Seconds(10);  // between looks at the key file
+  // Of two addresses of one coordinator the second is tried when the first was away for so long: longer than it takes to
+  // dial again, else the two would take turns.
+  absl::Duration away_limit = absl::Seconds(5);
   NameWatch::Options names = {.resolve = ResolveHost};
 };
 

@@ -244,8 +244,10 @@ class DuplicateTest : public AddressesTest {
     dns_.Set("first", {kA});
   }
   // A is connected and runs a call; B turns up.
-  void StartAndNameBoth() {
-    StartWorker(Options({"first", "second"}));
+  void StartAndNameBoth(absl::Duration away_limit = absl::Minutes(10)) {
+    WorkerOptions options = Options({"first", "second"});
+    options.away_limit = away_limit;
+    StartWorker(options);
     at_a_ = a_->NextSession();
     at_a_->Welcome();
     at_a_->Run(MakeTask(1, "hold one"));
@@ -287,7 +289,7 @@ TEST_F(DuplicateTest, AlsoWhenItsWelcomeIsFaster) {
 }
 
 TEST_F(DuplicateTest, TheAddressIsDialledWhenTheFirstStaysAway) {
-  StartAndNameBoth();
+  StartAndNameBoth(absl::Seconds(5));
   at_b_->Welcome();
   at_a_->Break();
   ExpectSettledAtA();
