@@ -154,6 +154,12 @@ TEST_F(TlsTest, AnAddressOfANameIsTrustedByTheName) {
   EXPECT_THAT(Dial(running.address, files), StatusIs(absl::StatusCode::kUnavailable));
 }
 
+TEST_F(TlsTest, AnIpv6AddressOfANameToo) {
+  const auto running = Serve({.cert = Path("server.pem"), .key = Path("server.key")}, "::1");
+  if (!running.ok()) GTEST_SKIP() << "this host has no IPv6: " << running.status();
+  EXPECT_OK(DialOne(running->address, "localhost:7070", {.ca = Path("ca.pem")}));
+}
+
 TEST_F(TlsTest, MistakesInTheFilesNameTheFlagAndTheFile) {
   EXPECT_THAT(MakeServerCredentials({.cert = Path("server.pem")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--tls-key")));
