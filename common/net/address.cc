@@ -79,6 +79,11 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   return address;
 }
 
+bool IsIpAddress(absl::string_view host) {
+  in_addr parsed{};
+  return inet_pton(AF_INET, std::string(host).c_str(), &parsed) == 1 || IsIpv6(host);
+}
+
 std::string HostName() {
   char name[256] = "";
   return gethostname(name, sizeof name - 1) == 0 ? name : "";

@@ -23,6 +23,9 @@ struct Address {
 // wrong: no port, port out of range, an IPv6 address without brackets, a host with blanks or a slash.
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
+// True for an IPv4 or IPv6 address (without brackets): what needs no resolver.
+bool IsIpAddress(absl::string_view host);
+
 // This machine's name; "" when it has none.
 std::string HostName();
 

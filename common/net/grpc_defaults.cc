@@ -1,8 +1,11 @@
 #include "common/net/grpc_defaults.h"
 
 #include <grpc/impl/codegen/grpc_types.h>
+#include <grpcpp/create_channel.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace moa {
 namespace {
@@ -42,6 +45,20 @@ grpc::ChannelArguments ChannelDefaults() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return arguments;
+}
+
+std::shared_ptr<grpc::Channel> CreateChannelTo(
+    const Address& address, const std::string& name,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    grpc::ChannelArguments arguments) {
+  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, name);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  const bool is_v6 = absl::StrContains(address.host, ':');
+  // Brackets, and the '%' before a zone, may not stand in a URI as they are.
+  const std::string target =
+      absl::StrReplaceAll(address.ToString(), {{"%", "%25"}, {"[", "%5B"}, {"]", "%5D"}});
+  return grpc::CreateCustomChannel(absl::StrCat(is_v6 ? "ipv6:" : "ipv4:", target), credentials,
+                                   arguments);
 }
 
 absl::StatusOr<RunningServer> StartServer(

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "common/net/address.h"
@@ -21,6 +24,13 @@ void SetServerDefaults(grpc::ServerBuilder& builder);
 // What every channel of ours wants: reconnect after 100 ms to 2 s (gRPC's default backs off to 120 s),
 // keepalive while calls are open, message sizes.
 grpc::ChannelArguments ChannelDefaults();
+
+// A channel to one address of a name, for who dials each address of it: `address.host` is an IP address, `name` is
+// HOST:PORT, is sent as the authority, and its host is what the server's certificate has to be for. Connects directly:
+// a proxy would be asked for the address, which the exceptions in no_proxy do not name.
+std::shared_ptr<grpc::Channel> CreateChannelTo(
+    const Address& address, const std::string& name,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials, grpc::ChannelArguments arguments);
 
 struct RunningServer {
   std::unique_ptr<grpc::Server> server;

@@ -171,5 +171,36 @@ TEST_F(StartupTest, WorkerWithoutACoordinatorKeepsTryingQuietly) {
   cluster_.WaitForWorkers(1);
 }
 
+// As with two names of one host: the worker stays with one of them, and its calls are made once.
+TEST_F(StartupTest, WorkerWithSeveralAddressesOfOneCoordinatorSettlesOnOne) {
+  const std::string loopback = UnusedAddress();
+  const std::string port = loopback.substr(loopback.rfind(':'));
+  cluster_.StartSimulator();
+  cluster_.StartCoordinator({"--listen", absl::StrCat("0.0.0.0", port), "--insecure"});
+  Process& worker = cluster_.StartWorker(
+      "worker",
+      {"--coordinator", absl::StrCat("127.0.0.1", port, ",127.0.0.2", port, ",localhost", port)});
+  const auto is_settled = [&] {
+    const std::string log = worker.Log();
+    size_t left_alone = 0;
+    for (size_t at = 0; (at = log.find("lead to one coordinator", at)) != log.npos; ++at) {
+      ++left_alone;
+    }
+    // With the address that the cluster names there are three.
+    return left_alone >= 2;
+  };
+  EXPECT_TRUE(WaitUntil(is_settled)) << worker.Log();
+  cluster_.WaitForWorkers(1);
+  const auto connections = [&] {
+    const std::string log = cluster_.coordinator().Log();
+    size_t count = 0;
+    for (size_t at = 0; (at = log.find("worker connected", at)) != log.npos; ++at) ++count;
+    return count;
+  };
+  const size_t before = connections();
+  for (int i = 0; i < 5; ++i) cluster_.Run(cluster_.JobFile("a.yaml", kWorkshopJob));
+  EXPECT_LE(connections(), before + 1) << "the one that stays may have been dialling still";
+}
+
 }  // namespace
 }  // namespace moa::cluster

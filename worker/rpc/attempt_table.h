@@ -82,6 +82,8 @@ class AttemptTable {
   // Ends an attempt whose call ended, or that could not be started. Unknown keys (forgotten meanwhile) and
   // ended attempts: false, nothing happens.
   bool Finish(Key key, upstream::CallResult result);
+  // Whether it is here, running or with its result.
+  bool Has(const AttemptRef& ref) const { return keys_.contains(ref); }
   // The running attempt's key; 0 when it does not run here.
   Key FindRunning(const AttemptRef& ref) const;
   // ResultsDurable: forget the result.
@@ -119,8 +121,8 @@ class AttemptTable {
   };
   // Takes out what is on offer; nothing when it is not.
   std::optional<Moved> TakeOffered(const AttemptRef& ref);
-  // An attempt taken out elsewhere goes on here, running or with its result to be reported. It may be one more than
-  // there are slots. REQUIRES: connected; not here.
+  // An attempt taken out elsewhere goes on here, running or with its result to be reported (without a connection: by the
+  // next Hello). It may be one more than there are slots. REQUIRES: not here.
   Key Adopt(Held held);
   // This coordinator claims an attempt that is here already: false when there is none.
   bool Claim(const AttemptRef& ref);

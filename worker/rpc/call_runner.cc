@@ -24,11 +24,11 @@ void CallRunner::Start(Key key, const AttemptRef& ref, upstream::ChatRequest req
   upstream::ChatCallbacks callbacks;
   if (request.stream) {
     callbacks.delta = [place = call.place](absl::string_view, absl::string_view) {
-      place->runner->OnText(place->key);
+      if (place->runner != nullptr) place->runner->OnText(place->key);
     };
   }
   callbacks.done = [place = call.place](upstream::CallResult result) {
-    place->runner->OnDone(place->key, std::move(result));
+    if (place->runner != nullptr) place->runner->OnDone(place->key, std::move(result));
   };
   call.id = upstream_.Start(std::move(request), std::move(callbacks));
 }
@@ -43,6 +43,7 @@ void CallRunner::Drop(Key key) {
   if (it == calls_.end()) return;
   const upstream::CallId id = it->second.id;
   if (it->second.waiting) --waiting_;
+  *it->second.place = {};
   calls_.erase(it);
   upstream_.Cancel(id);
 }
@@ -67,7 +68,7 @@ void CallRunner::OnText(Key key) {
 
 void CallRunner::OnDone(Key key, upstream::CallResult result) {
   const auto it = calls_.find(key);
-  if (it == calls_.end()) return;  // dropped
+  if (it == calls_.end()) return;
   Call& call = it->second;
   metrics_.CountAttempt(call.model, result);
   if (call.deltas && result.ok()) {

@@ -34,7 +34,7 @@ class CallRunner {
   static constexpr absl::Duration kDeltaInterval = absl::Milliseconds(20);
 
   CallRunner(upstream::UpstreamClient& upstream, WorkerMetrics& metrics, Done done);
-  // REQUIRES: the upstream client is gone (it ends its calls, through here, when it goes).
+  // REQUIRES: no call runs. (The upstream client ends its calls, through here, when it goes.)
   ~CallRunner();
   CallRunner(const CallRunner&) = delete;
   CallRunner& operator=(const CallRunner&) = delete;
@@ -67,7 +67,8 @@ class CallRunner {
  private:
   // Where a call belongs, for its callbacks, which outlive a move. Owners: the call and its callbacks.
   struct Place {
-    CallRunner* runner = nullptr;
+    CallRunner* runner =
+        nullptr;  // null once the call was dropped: the runner may be gone before the call has ended
     Key key = 0;
   };
   struct Call {

@@ -155,7 +155,7 @@ void Session::Handle(v1::CoordinatorMessage& message) {
   if (!welcomed_ && !may_come_first) return;
   switch (message.kind_case()) {
     case Kind::kWelcome:
-      if (!welcomed_) HandleWelcome(message.welcome());
+      if (!welcomed_ && stream_ != nullptr) HandleWelcome(message.welcome());
       break;
     case Kind::kPutContext:
       HandleContext(message.put_context());
@@ -228,6 +228,7 @@ void Session::HandleWelcome(const v1::Welcome& welcome) {
                                            {"kept", keep.size()},
                                            {"undecided", undecided.size()},
                                            {"closed", closed.size()}});
+  callbacks_.welcomed(welcome.coordinator_id());
 }
 
 void Session::HandleContext(const v1::PutContext& context) {
@@ -281,6 +282,12 @@ bool Session::Move(Session& from, Session& to, const AttemptRef& ref) {
   const AttemptTable::Key key = to.attempts_.Adopt(std::move(moved->held));
   if (moved->key != 0) from.calls_.MoveTo(to.calls_, moved->key, key);
   return true;
+}
+
+void Session::MoveAll(Session& from, Session& to) {
+  for (const AttemptTable::Held& held : from.attempts_.OnOffer()) {
+    if (!to.attempts_.Has(held.ref)) Move(from, to, held.ref);
+  }
 }
 
 bool Session::NextOffer(v1::OfferAttempts* message) {

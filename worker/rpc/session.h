@@ -38,11 +38,12 @@ struct WorkerIdentity {
 // stream can take one. So results that became ready in one turn of the loop, or while a write was in flight,
 // travel as one message, and a coordinator that reads slowly costs no memory.
 //
-// Owner: the Worker. Loop thread only. Destroyed after the upstream client, and only once closed().
+// Owner: a SessionSet. Loop thread only. Destroyed only once closed(), and once the upstream client is gone or nothing
+// runs for the coordinator.
 class Session {
  public:
   struct Options {
-    std::string address = "";
+    std::string address = "";  // for logs: the channel is what is dialled
     AttemptTable::Limits limits = {};
     // A call's own limits; a task's timeout can only shorten the first.
     absl::Duration call_timeout = absl::Minutes(5);
@@ -60,7 +61,10 @@ class Session {
   // What concerns the other sessions too. Called on the loop.
   struct Callbacks {
     std::function<uint32_t()> dial;  // the slots that Hello says
-    std::function<void()> lost;      // the connection
+    // The connection, or a try to connect; maybe more than once.
+    std::function<void()> lost;
+    // Who is there. The last thing that is done about Welcome: the session may be closed in it.
+    std::function<void(const std::string& coordinator_id)> welcomed;
     std::function<void(uint32_t slots)> slots_confirmed;
     std::function<bool(const AttemptRef& ref)>
         bring_here;  // by Move, an attempt that another has on offer
@@ -97,6 +101,8 @@ class Session {
   bool tells_demand() const { return tells_demand_; }
   // An attempt that `from` has on offer goes on at `to`. False when it has none of that name.
   static bool Move(Session& from, Session& to, const AttemptRef& ref);
+  // So does all that `from`, which is not connected, has and `to` has not.
+  static void MoveAll(Session& from, Session& to);
 
   // Sends what can be sent and arms the timer; once after each turn of the loop.
   void Pump();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "common/base/fair_split.h"
 
 namespace moa::worker {
@@ -11,6 +12,11 @@ uint32_t SlotGrants::Free(const std::vector<State>& states) const {
   for (size_t i = 0; i < grants_.size(); ++i)
     used += std::max(grants_[i].usable, states[i].running);
   return used >= slots_ ? 0 : slots_ - used;
+}
+
+void SlotGrants::Remove(size_t index) {
+  MOA_CHECK(grants_[index].usable == 0);
+  grants_.erase(grants_.begin() + static_cast<ptrdiff_t>(index));
 }
 
 uint32_t SlotGrants::Dial(size_t index, const std::vector<State>& states) {
@@ -35,8 +41,10 @@ void SlotGrants::Confirm(size_t index, uint32_t slots) {
 std::vector<uint32_t> SlotGrants::Targets(const std::vector<State>& states) const {
   uint32_t away = 0;  // runs for those that are not there
   std::vector<uint64_t> needs;
+  // Each has one to begin with, unless there are not enough: then who is idle must not keep one from who is not.
+  const uint32_t least = states.size() <= slots_ ? 1 : 0;
   for (size_t i = 0; i < states.size(); ++i) {
-    if (states[i].welcomed) needs.push_back(std::max(1u, states[i].running + states[i].waiting));
+    if (states[i].welcomed) needs.push_back(std::max(least, states[i].running + states[i].waiting));
     if (!states[i].welcomed) away += std::max(states[i].running, grants_[i].usable);
   }
   const std::vector<uint64_t> split = FairSplit(slots_ > away ? slots_ - away : 0, needs);

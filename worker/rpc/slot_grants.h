@@ -12,7 +12,9 @@ namespace moa::worker {
 // 8). What a coordinator may still use counts until it has confirmed that it will not.
 //
 // A coordinator alone gets everything; of several each gets one to begin with when it is dialled, and its part once it
-// has answered, so that one that is away holds no slots.
+// has answered, so that one that is away holds no slots. Coordinators come and go: they are counted from 0 in the order
+// of Add, and what `states` has of each stands in that order too. More of them than there are slots share these by need
+// alone.
 //
 // Invariant: over all coordinators, the greater of what it may use and what runs for it adds up to at most the slots,
 // as long as what runs was admitted within them.
@@ -25,7 +27,7 @@ class SlotGrants {
   // Slots follow the demand so often.
   static constexpr absl::Duration kRebalanceInterval = absl::Milliseconds(250);
 
-  SlotGrants(uint32_t slots, size_t coordinators) : slots_(slots), grants_(coordinators) {}
+  explicit SlotGrants(uint32_t slots) : slots_(slots) {}
 
   // Of one coordinator, as things stand.
   struct State {
@@ -35,6 +37,10 @@ class SlotGrants {
     bool silent = false;   // of a version that does not say so: it may want its part at any time
   };
 
+  // One more, which holds nothing until it is dialled.
+  void Add() { grants_.emplace_back(); }
+  // It is gone, and those after it move up. REQUIRES: its connection is lost and nothing runs for it.
+  void Remove(size_t index);
   // It is dialled: what Hello says. `states` as in Rebalance.
   uint32_t Dial(size_t index, const std::vector<State>& states);
   // Its connection is lost.
@@ -47,6 +53,8 @@ class SlotGrants {
   // What the coordinator is told, and what it may use: the same but for one that has been lowered and has not confirmed.
   uint32_t told(size_t index) const { return grants_[index].told; }
   uint32_t usable(size_t index) const { return grants_[index].usable; }
+  // Whether one coordinator has them all already, so that Rebalance has nothing to do as long as it is alone.
+  bool IsWhole() const { return grants_.size() == 1 && grants_[0].told == slots_; }
   // When Rebalance has something to do although nothing else happens.
   absl::Time deadline() const;
 

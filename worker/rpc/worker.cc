@@ -1,17 +1,14 @@
 #include "worker/rpc/worker.h"
 
-#include <grpcpp/create_channel.h>
-
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/log/log.h"
-#include "common/net/grpc_defaults.h"
 #include "common/net/random_id.h"
 
 namespace moa::worker {
@@ -61,7 +58,13 @@ Worker::Worker(const WorkerOptions& options, prometheus::Registry& registry)
     : options_(options),
       loop_("worker"),
       metrics_(registry),
-      grants_(static_cast<uint32_t>(options.slots), options.coordinators.size()) {}
+      sessions_({.loop = loop_,
+                 .options = options_,
+                 .identity = identity_,
+                 .metrics = metrics_,
+                 .lost = [this] {
+                   if (names_ != nullptr) names_->Hurry();
+                 }}) {}
 
 absl::Status Worker::Open() {
   identity_.worker_id = RandomId();
@@ -72,21 +75,14 @@ absl::Status Worker::Open() {
   identity_.key_fingerprint = upstream_->key_fingerprint();
   MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                        MakeChannelCredentials(options_.tls));
-  grpc::ChannelArguments arguments = ChannelDefaults();
-  // The sessions try again within a second; the channel under them must not be the slower one.
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  for (size_t i = 0; i < options_.coordinators.size(); ++i) {
-    Session::Options session;
-    session.address = options_.coordinators[i];
-    session.limits.orphan_limit = options_.orphan_limit;
-    session.call_timeout = options_.call_timeout;
-    session.first_byte_timeout = options_.first_byte_timeout;
-    session.welcome_timeout = options_.welcome_timeout;
-    auto channel =
-        grpc::CreateCustomChannel(absl::StrCat("dns:///", session.address), credentials, arguments);
-    sessions_.push_back(std::make_unique<Session>(loop_, std::move(channel), std::move(session),
-                                                  identity_, *upstream_, metrics_, CallbacksOf(i)));
+  sessions_.Open(*upstream_, credentials);
+  std::vector<Address> entries;
+  for (const std::string& text : options_.coordinators) {
+    MOA_ASSIGN_OR_RETURN(Address entry, ParseAddress(text));
+    entries.push_back(std::move(entry));
   }
+  coordinators_ = CoordinatorNames(entries);
+  sessions_.SetAddresses(coordinators_.addresses());
   return absl::OkStatus();
 }
 
@@ -97,10 +93,11 @@ Worker::~Worker() {
     OnRound();
   });
   WaitUntilDrained();
-  // The client goes first: ending its last calls calls into the sessions. All of it on the loop.
+  // The client goes before the sessions: ending its last calls calls into them. All of it on the loop.
   loop_.Post([this] {
+    names_.reset();
     upstream_.reset();
-    sessions_.clear();
+    sessions_.Clear();
   });
   loop_.Stop();
 }
@@ -114,7 +111,11 @@ void Worker::Start() {
     upstream_->WarmUp(static_cast<size_t>(std::min(options_.warm_connections, options_.slots)));
     RefreshModels();
     if (!options_.api_key_file.empty()) WatchKeyFile();
-    for (const auto& session : sessions_) session->Start();
+    sessions_.Start();
+    names_ = std::make_unique<NameWatch>(loop_, coordinators_, options_.names,
+                                         [this](std::vector<CoordinatorAddress> addresses) {
+                                           sessions_.SetAddresses(std::move(addresses));
+                                         });
   });
 }
 
@@ -124,7 +125,7 @@ void Worker::Drain() {
     LogInfo("draining", {{"timeout", absl::FormatDuration(options_.drain_timeout)}});
     draining_ = true;
     identity_.draining = true;
-    for (const auto& session : sessions_) session->Drain();
+    sessions_.Drain();
     EnterPhase(Phase::kDraining, options_.drain_timeout);
   });
 }
@@ -140,64 +141,8 @@ absl::Status Worker::Ready() const {
   return absl::OkStatus();
 }
 
-Session::Callbacks Worker::CallbacksOf(size_t index) {
-  return {.dial = [this, index] { return grants_.Dial(index, SlotStates()); },
-          .lost = [this, index] { grants_.Lose(index); },
-          .slots_confirmed = [this, index](uint32_t slots) { grants_.Confirm(index, slots); },
-          .bring_here = [this, index](const AttemptRef& ref) { return BringTo(index, ref); }};
-}
-
-bool Worker::BringTo(size_t index, const AttemptRef& ref) {
-  for (size_t i = 0; i < sessions_.size(); ++i) {
-    if (i != index && Session::Move(*sessions_[i], *sessions_[index], ref)) return true;
-  }
-  return false;
-}
-
-std::vector<SlotGrants::State> Worker::SlotStates() const {
-  std::vector<SlotGrants::State> states;
-  for (const auto& session : sessions_) {
-    states.push_back({.welcomed = session->connected(),
-                      .running = static_cast<uint32_t>(session->attempts().running()),
-                      .waiting = session->waiting(),
-                      .silent = !session->tells_demand()});
-  }
-  return states;
-}
-
-void Worker::MoveSlots(absl::Time now) {
-  if (sessions_.size() <= 1) return;  // one has them all; none is left at the end
-  grants_.Rebalance(SlotStates(), now);
-  for (size_t i = 0; i < sessions_.size(); ++i) {
-    if (sessions_[i]->connected()) sessions_[i]->SetGrant(grants_.told(i), grants_.usable(i));
-  }
-  const absl::Time next = grants_.deadline();
-  if (next == absl::InfiniteFuture() || (grants_timer_ > now && next >= grants_timer_)) return;
-  grants_timer_ = next;
-  loop_.CallAt(next, [] {});  // what follows each turn of the loop does the work
-}
-
-// Tells each coordinator what it may claim: what the others have left behind, and what it has left undecided.
-void Worker::ShareOffers() {
-  uint64_t version = 0;
-  for (const auto& session : sessions_) version += session->attempts().offer_version();
-  if (std::exchange(offers_shared_, version) == version) return;
-  for (size_t i = 0; i < sessions_.size(); ++i) {
-    std::vector<AttemptTable::Held> offers;
-    for (size_t j = 0; j < sessions_.size(); ++j) {
-      if (j == i && !sessions_[i]->connected()) continue;
-      for (AttemptTable::Held& held : sessions_[j]->attempts().OnOffer()) {
-        offers.push_back(std::move(held));
-      }
-    }
-    sessions_[i]->SetOffers(std::move(offers));
-  }
-}
-
 void Worker::OnRound() {
-  MoveSlots(Loop::Now());
-  ShareOffers();
-  for (const auto& session : sessions_) session->Pump();
+  sessions_.OnRound();
   if (phase_ != Phase::kRunning) AdvanceDrain(Loop::Now());
   UpdateGauges();
 }
@@ -210,53 +155,35 @@ void Worker::EnterPhase(Phase phase, absl::Duration limit) {
 
 void Worker::AdvanceDrain(absl::Time now) {
   if (phase_ == Phase::kDraining) {
-    size_t running = 0;
-    for (const auto& session : sessions_) running += session->attempts().running();
+    const size_t running = sessions_.running();
     if (running > 0 && now < phase_deadline_) return;
     if (running > 0) {
       LogWarning("the drain timeout is over: handing back what still runs", {{"running", running}});
-      for (const auto& session : sessions_) session->HandBack();
+      sessions_.HandBack();
     }
     EnterPhase(Phase::kSettling, options_.settle_timeout);
-    for (const auto& session : sessions_) session->Pump();
+    sessions_.Pump();
   }
   if (phase_ == Phase::kSettling) {
-    if (!IsSettled() && now < phase_deadline_) return;
+    if (!sessions_.IsSettled() && now < phase_deadline_) return;
     EnterPhase(Phase::kClosing, kCloseTimeout);
-    for (const auto& session : sessions_) session->Close(false);
-    for (const auto& session : sessions_) session->Pump();
+    sessions_.Close(false);
+    sessions_.Pump();
   }
   if (phase_ != Phase::kClosing) return;
-  bool all_closed = true;
-  for (const auto& session : sessions_) {
-    if (now >= phase_deadline_) session->Close(true);
-    all_closed = all_closed && session->closed();
-  }
-  if (!all_closed) return;
+  if (now >= phase_deadline_) sessions_.Close(true);
+  if (!sessions_.closed()) return;
   phase_ = Phase::kClosed;
   MutexLock lock(mutex_);
   closed_ = true;
   closed_cond_.NotifyAll();
 }
 
-bool Worker::IsSettled() const {
-  return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& session) {
-    return !session->attempts().has_unreported() && session->attempts().held_results() == 0;
-  });
-}
-
 void Worker::UpdateGauges() {
-  size_t used = 0;
-  size_t connected = 0;
-  size_t dropped = 0;
-  for (const auto& session : sessions_) {
-    used += session->attempts().running();
-    connected += session->connected() ? 1 : 0;
-    dropped += session->attempts().dropped_results();
-  }
-  metrics_.SetSlots(used, static_cast<size_t>(options_.slots));
+  const size_t connected = sessions_.connected();
+  metrics_.SetSlots(sessions_.running(), static_cast<size_t>(options_.slots));
   metrics_.SetSessions(connected, sessions_.size());
-  metrics_.SetResultsDropped(dropped);
+  metrics_.SetResultsDropped(sessions_.dropped_results());
   connected_ = connected > 0;
 }
 
@@ -279,7 +206,7 @@ void Worker::ReloadKey() {
   if (upstream_->key_fingerprint() == identity_.key_fingerprint) return;
   identity_.key_fingerprint = upstream_->key_fingerprint();
   LogInfo("the API key has changed", {{"key_fingerprint", identity_.key_fingerprint}});
-  for (const auto& session : sessions_) session->AnnounceStatus();
+  sessions_.AnnounceStatus();
   // Another key may use other models. While a list is under way its answer comes first.
   if (models_timer_ == 0) return;
   loop_.CancelTimer(models_timer_);
@@ -313,7 +240,7 @@ void Worker::OnModels(upstream::ModelsResult result) {
     if (identity_.models != result.models) {
       identity_.models = std::move(result.models);
       LogInfo("the provider's models", {{"count", identity_.models.size()}});
-      for (const auto& session : sessions_) session->AnnounceStatus();
+      sessions_.AnnounceStatus();
     }
   }
   const absl::Duration wait =

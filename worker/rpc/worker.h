@@ -4,20 +4,20 @@
 
 #include <atomic>
 #include <memory>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/loop/loop.h"
 #include "common/loop/mutex.h"
-#include "worker/rpc/session.h"
-#include "worker/rpc/slot_grants.h"
+#include "worker/rpc/name_watch.h"
+#include "worker/rpc/session_set.h"
 #include "worker/rpc/worker_metrics.h"
 #include "worker/rpc/worker_options.h"
 #include "worker/upstream/upstream_client.h"
 
 namespace moa::worker {
 
-// A worker: one loop thread with a session for each coordinator and the client of the provider.
+// A worker: one loop thread with a session for each address of a coordinator and the client of the provider, and where
+// coordinators are named a thread that follows their names.
 //
 //   MOA_ASSIGN_OR_RETURN(auto worker, Worker::Create(options, *registry));
 //   worker->Start();
@@ -55,15 +55,8 @@ class Worker {
 
   // On the loop.
   void OnRound();
-  Session::Callbacks CallbacksOf(size_t index);
-  // A session's coordinator claims what another session has on offer.
-  bool BringTo(size_t index, const AttemptRef& ref);
-  std::vector<SlotGrants::State> SlotStates() const;
-  void MoveSlots(absl::Time now);
-  void ShareOffers();
   void AdvanceDrain(absl::Time now);
   void EnterPhase(Phase phase, absl::Duration limit);
-  bool IsSettled() const;
   void UpdateGauges();
   void WatchKeyFile();
   void ReloadKey();
@@ -77,10 +70,9 @@ class Worker {
   WorkerMetrics metrics_;
   WorkerIdentity identity_;
   std::unique_ptr<upstream::UpstreamClient> upstream_;
-  std::vector<std::unique_ptr<Session>> sessions_;
-  SlotGrants grants_;
-  absl::Time grants_timer_ = absl::InfinitePast();
-  uint64_t offers_shared_ = 0;  // the sum of the sessions' offer versions then
+  CoordinatorNames coordinators_;  // as they are before any name was resolved
+  SessionSet sessions_;
+  std::unique_ptr<NameWatch> names_;
   Phase phase_ = Phase::kRunning;
   absl::Time phase_deadline_ = absl::InfiniteFuture();
   absl::Duration models_retry_ = absl::ZeroDuration();  // the last wait after a failure

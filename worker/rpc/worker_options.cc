@@ -34,8 +34,11 @@ std::vector<std::string> ProviderChoices() {
 
 void AddFlags(FlagSet& flags, WorkerOptions* options) {
   flags.Group("Coordinators");
-  flags.AddressList("coordinator", &options->coordinators, "coordinators to take tasks from");
-  flags.Int("slots", &options->slots, "calls at once, split evenly among the coordinators", 1,
+  flags.AddressList(
+      "coordinator", &options->coordinators,
+      "coordinators to take tasks from; a name stands for all its addresses, followed as they "
+      "change");
+  flags.Int("slots", &options->slots, "calls at once, split among the coordinators by need", 1,
             100'000);
   flags.String("name", &options->name, "name for people (default: host name and process id)");
   flags.Duration("drain-timeout", &options->drain_timeout,

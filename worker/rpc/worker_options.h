@@ -7,13 +7,16 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/net/resolve.h"
 #include "common/net/tls.h"
+#include "worker/rpc/name_watch.h"
 
 namespace moa::worker {
 
 // What moa-worker is told on its command line and in its environment; the defaults are those of --help.
 struct WorkerOptions {
-  std::vector<std::string> coordinators = {"127.0.0.1:7070"};
+  std::vector<std::string> coordinators = {
+      "127.0.0.1:7070"};  // HOST:PORT; a name is all its addresses
   ClientTlsFiles tls = {};
   std::string name = "";  // empty: host name and process id
 
@@ -42,6 +45,10 @@ struct WorkerOptions {
   absl::Duration settle_timeout = absl::Seconds(2);  // for ResultsDurable, at the end of draining
   absl::Duration welcome_timeout = absl::Seconds(10);
   absl::Duration key_file_interval = absl::Seconds(10);  // between looks at the key file
+  // Of two addresses of one coordinator the second is tried when the first was away for so long: longer than it takes to
+  // dial again, else the two would take turns.
+  absl::Duration away_limit = absl::Seconds(5);
+  NameWatch::Options names = {.resolve = ResolveHost};
 };
 
 // Fills `*options` from the flags and the environment. Returns the exit status when the process should end

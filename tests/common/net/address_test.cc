@@ -70,5 +70,14 @@ TEST(AddressTest, RefusesPlainTextBeyondLoopbackUnlessToldSo) {
   EXPECT_OK(CheckListenAllowed({"127.0.0.1", 7070}, false, false));
 }
 
+TEST(AddressTest, KnowsIpAddressesFromNames) {
+  for (const char* ip : {"127.0.0.1", "0.0.0.0", "::1", "fd00::7", "fe80::1%eth0"}) {
+    EXPECT_TRUE(IsIpAddress(ip)) << ip;
+  }
+  for (const char* name : {"localhost", "moa-0.example", "10.0.0", "256.0.0.1", "1"}) {
+    EXPECT_FALSE(IsIpAddress(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace moa

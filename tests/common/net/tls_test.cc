@@ -86,8 +86,16 @@ class TlsTest : public testing::Test {
   absl::Status Dial(const Address& address, const ClientTlsFiles& files) {
     const auto credentials = MakeChannelCredentials(files);
     if (!credentials.ok()) return credentials.status();
-    const auto channel =
-        grpc::CreateCustomChannel(address.ToString(), *credentials, ChannelDefaults());
+    return Call(grpc::CreateCustomChannel(address.ToString(), *credentials, ChannelDefaults()));
+  }
+  // The same for one address of a name.
+  absl::Status DialOne(const Address& address, const std::string& name,
+                       const ClientTlsFiles& files) {
+    const auto credentials = MakeChannelCredentials(files);
+    if (!credentials.ok()) return credentials.status();
+    return Call(CreateChannelTo(address, name, *credentials, ChannelDefaults()));
+  }
+  static absl::Status Call(const std::shared_ptr<grpc::Channel>& channel) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
     auto stream = v1::WorkerHub::NewStub(channel)->Connect(&context);
@@ -97,13 +105,14 @@ class TlsTest : public testing::Test {
     return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   }
 
-  absl::StatusOr<RunningServer> Serve(const ServerTlsFiles& files) {
+  absl::StatusOr<RunningServer> Serve(const ServerTlsFiles& files,
+                                      const std::string& host = "127.0.0.1") {
     const auto credentials = MakeServerCredentials(files);
     if (!credentials.ok()) return credentials.status();
     grpc::ServerBuilder builder;
     SetServerDefaults(builder);
     builder.RegisterService(&service_);
-    return StartServer(builder, {"127.0.0.1", 0}, *credentials);
+    return StartServer(builder, {host, 0}, *credentials);
   }
 
   const std::string directory_;
@@ -132,6 +141,23 @@ TEST_F(TlsTest, AServerWithAClientAuthorityRefusesStrangers) {
       Dial(running.address,
            {.ca = Path("ca.pem"), .cert = Path("stranger.pem"), .key = Path("stranger.key")}),
       StatusIs(absl::StatusCode::kUnavailable));
+}
+
+// The certificate is for localhost and 127.0.0.1.
+TEST_F(TlsTest, AnAddressOfANameIsTrustedByTheName) {
+  ASSERT_OK_AND_ASSIGN(const RunningServer running,
+                       Serve({.cert = Path("server.pem"), .key = Path("server.key")}, "127.0.0.2"));
+  const ClientTlsFiles files = {.ca = Path("ca.pem")};
+  EXPECT_OK(DialOne(running.address, "localhost:7070", files));
+  EXPECT_THAT(DialOne(running.address, "other.example:7070", files),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(Dial(running.address, files), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(TlsTest, AnIpv6AddressOfANameToo) {
+  const auto running = Serve({.cert = Path("server.pem"), .key = Path("server.key")}, "::1");
+  if (!running.ok()) GTEST_SKIP() << "this host has no IPv6: " << running.status();
+  EXPECT_OK(DialOne(running->address, "localhost:7070", {.ca = Path("ca.pem")}));
 }
 
 TEST_F(TlsTest, MistakesInTheFilesNameTheFlagAndTheFile) {

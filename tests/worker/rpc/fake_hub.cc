@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/net/grpc_defaults.h"
+#include "common/net/random_id.h"
 
 namespace moa::worker {
 namespace {
@@ -30,7 +31,7 @@ void HubSession::Send(const v1::CoordinatorMessage& message) {
 void HubSession::Welcome(const std::vector<v1::AttemptRef>& keep, absl::Duration silence_limit) {
   v1::CoordinatorMessage message;
   v1::Welcome* welcome = message.mutable_welcome();
-  welcome->set_coordinator_id("fake");
+  welcome->set_coordinator_id(coordinator_id_);
   welcome->set_silence_limit_us(absl::ToInt64Microseconds(silence_limit));
   for (const v1::AttemptRef& ref : keep) *welcome->add_keep() = ref;
   Send(message);
@@ -57,7 +58,7 @@ void HubSession::Durable(const v1::AttemptRef& ref) {
 void HubSession::Undecided(const std::vector<v1::AttemptRef>& refs) {
   v1::CoordinatorMessage message;
   v1::Welcome* welcome = message.mutable_welcome();
-  welcome->set_coordinator_id("fake");
+  welcome->set_coordinator_id(coordinator_id_);
   welcome->set_silence_limit_us(absl::ToInt64Microseconds(absl::Seconds(30)));
   for (const v1::AttemptRef& ref : refs) *welcome->add_undecided() = ref;
   Send(message);
@@ -175,12 +176,13 @@ void HubSession::ReadAll() {
   changed_.NotifyAll();
 }
 
-FakeHub::FakeHub(int port) {
+FakeHub::FakeHub(int port, const std::string& host, const std::string& coordinator_id)
+    : coordinator_id_(coordinator_id.empty() ? RandomId() : coordinator_id), host_(host) {
   grpc::ServerBuilder builder;
   SetServerDefaults(builder);
   builder.RegisterService(static_cast<v1::WorkerHub::Service*>(this));
-  auto running = StartServer(builder, {"127.0.0.1", static_cast<uint16_t>(port)},
-                             grpc::InsecureServerCredentials());
+  auto running =
+      StartServer(builder, {host_, static_cast<uint16_t>(port)}, grpc::InsecureServerCredentials());
   MOA_CHECK(running.ok());
   port_ = running->address.port;
   server_ = std::move(running->server);
@@ -188,7 +190,12 @@ FakeHub::FakeHub(int port) {
 
 FakeHub::~FakeHub() { server_->Shutdown(std::chrono::system_clock::now()); }
 
-std::string FakeHub::address() const { return absl::StrCat("127.0.0.1:", port_); }
+std::string FakeHub::address() const { return absl::StrCat(host_, ":", port_); }
+
+void FakeHub::set_coordinator_id(const std::string& id) {
+  MutexLock lock(mutex_);
+  coordinator_id_ = id;
+}
 
 std::shared_ptr<HubSession> FakeHub::NextSession() {
   std::shared_ptr<HubSession> session = NextSession(kWaitLimit);
@@ -210,7 +217,12 @@ std::shared_ptr<HubSession> FakeHub::NextSession(absl::Duration limit) {
 
 grpc::Status FakeHub::Connect(grpc::ServerContext* context, HubSession::Stream* stream) {
   // Owners: this call and the test.
-  auto session = std::make_shared<HubSession>(*context, *stream);
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    id = coordinator_id_;
+  }
+  auto session = std::make_shared<HubSession>(*context, *stream, id);
   v1::WorkerMessage first;
   if (!stream->Read(&first)) return grpc::Status::OK;
   session->hello_ = first.hello();

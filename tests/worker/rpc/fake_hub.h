@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/loop/mutex.h"
@@ -19,7 +20,8 @@ class HubSession {
  public:
   using Stream = grpc::ServerReaderWriter<v1::CoordinatorMessage, v1::WorkerMessage>;
 
-  HubSession(grpc::ServerContext& context, Stream& stream) : context_(&context), stream_(&stream) {}
+  HubSession(grpc::ServerContext& context, Stream& stream, std::string coordinator_id)
+      : coordinator_id_(std::move(coordinator_id)), context_(&context), stream_(&stream) {}
 
   const v1::Hello& hello() const { return hello_; }
   int heartbeats() const;
@@ -54,6 +56,7 @@ class HubSession {
   friend class FakeHub;
   void ReadAll();
 
+  const std::string coordinator_id_;
   mutable Mutex mutex_;
   CondVar changed_;
   grpc::ServerContext* context_ ABSL_GUARDED_BY(mutex_);  // null once the stream has ended
@@ -65,15 +68,19 @@ class HubSession {
   v1::Hello hello_;
 };
 
-// A coordinator that does only what tests tell it: a real gRPC server on 127.0.0.1.
+// A coordinator that does only what tests tell it: a real gRPC server on 127.0.0.1, or another address of this host.
 class FakeHub : private v1::WorkerHub::Service {
  public:
-  // `port` 0: any; else the port of a hub that is gone, as after a restart.
-  explicit FakeHub(int port = 0);
+  // `port` 0: any; else the port of a hub that is gone, as after a restart. `coordinator_id`: what Welcome says, an id of
+  // its own unless another hub is to be taken for the same coordinator.
+  explicit FakeHub(int port = 0, const std::string& host = "127.0.0.1",
+                   const std::string& coordinator_id = "");
   ~FakeHub() override;
 
   int port() const { return port_; }
   std::string address() const;
+  // For sessions that begin from now on.
+  void set_coordinator_id(const std::string& id);
   // The next worker that connected and said Hello.
   std::shared_ptr<HubSession> NextSession();
   // The same without a limit of its own: nullptr when none came in that time.
@@ -85,6 +92,8 @@ class FakeHub : private v1::WorkerHub::Service {
   Mutex mutex_;
   CondVar changed_;
   std::deque<std::shared_ptr<HubSession>> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::string coordinator_id_ ABSL_GUARDED_BY(mutex_);
+  const std::string host_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -18,13 +18,67 @@ using State = SlotGrants::State;
 const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
 absl::Time At(double seconds) { return kStart + absl::Seconds(seconds); }
 
+SlotGrants MakeGrants(uint32_t slots, size_t coordinators) {
+  SlotGrants grants(slots);
+  for (size_t i = 0; i < coordinators; ++i) grants.Add();
+  return grants;
+}
+
 TEST(SlotGrantsTest, OneCoordinatorHasThemAllFromTheFirstWord) {
-  SlotGrants grants(16, 1);
+  SlotGrants grants = MakeGrants(16, 1);
+  EXPECT_FALSE(grants.IsWhole());
   EXPECT_EQ(grants.Dial(0, {{}}), 16u);
+  EXPECT_TRUE(grants.IsWhole());
+}
+
+TEST(SlotGrantsTest, OneMoreGetsItsPartOnceThoseThatHadThemAllGiveThem) {
+  SlotGrants grants = MakeGrants(16, 1);
+  grants.Dial(0, {{}});
+  grants.Rebalance({{.welcomed = true}}, At(0));
+  grants.Add();
+  EXPECT_FALSE(grants.IsWhole());
+  EXPECT_EQ(grants.Dial(1, {{.welcomed = true}, {}}), 0u) << "the first may use them all";
+  const std::vector<State> both = {{.welcomed = true}, {.welcomed = true}};
+  EXPECT_THAT(grants.Rebalance(both, At(1)), ElementsAre(0u));
+  EXPECT_EQ(grants.told(0), 8u);
+  grants.Confirm(0, 8);
+  EXPECT_THAT(grants.Rebalance(both, At(1.01)), ElementsAre(1u));
+  EXPECT_EQ(grants.told(1), 8u);
+}
+
+TEST(SlotGrantsTest, OneThatIsAloneAgainHasThemAll) {
+  SlotGrants grants = MakeGrants(16, 3);
+  const std::vector<State> all(3, {.welcomed = true});
+  for (size_t i = 0; i < 3; ++i) grants.Dial(i, {{}, {}, {}});
+  grants.Rebalance(all, At(0));
+  const uint32_t last = grants.told(2);
+  grants.Lose(0);
+  grants.Remove(0);
+  EXPECT_EQ(grants.told(1), last) << "those behind it move up";
+  grants.Lose(0);
+  grants.Remove(0);
+  EXPECT_FALSE(grants.IsWhole());
+  EXPECT_THAT(grants.Rebalance({{.welcomed = true}}, At(0.01)), ElementsAre(0u));
+  EXPECT_EQ(grants.told(0), 16u);
+  EXPECT_TRUE(grants.IsWhole());
+}
+
+TEST(SlotGrantsTest, WhereThereAreTooFewWhoIsIdleHasNone) {
+  SlotGrants grants = MakeGrants(2, 3);
+  for (size_t i = 0; i < 3; ++i) grants.Dial(i, {{}, {}, {}});
+  std::vector<State> states(3, {.welcomed = true});
+  states[2].waiting = 5;
+  absl::Time now = At(0);
+  for (int round = 0; round < 5; ++round) {
+    now += absl::Seconds(1);
+    grants.Rebalance(states, now);
+    for (size_t i = 0; i < 3; ++i) grants.Confirm(i, grants.told(i));
+  }
+  EXPECT_EQ(grants.told(2), 2u);
 }
 
 TEST(SlotGrantsTest, OfSeveralEachHasOneUntilItAnswersAndThenItsPart) {
-  SlotGrants grants(16, 2);
+  SlotGrants grants = MakeGrants(16, 2);
   EXPECT_EQ(grants.Dial(0, {{}, {}}), 1u);
   EXPECT_EQ(grants.Dial(1, {{}, {}}), 1u);
   EXPECT_THAT(grants.Rebalance({{.welcomed = true}, {}}, At(0)), ElementsAre(0u));
@@ -48,7 +102,7 @@ class PairTest : public testing::Test {
     const std::vector<State> idle = {{.welcomed = true}, {.welcomed = true}};
     grants_.Rebalance(idle, At(0));
   }
-  SlotGrants grants_{10, 2};
+  SlotGrants grants_ = MakeGrants(10, 2);
 };
 
 TEST_F(PairTest, DemandMovesThemAtMostEveryQuarterOfASecond) {
@@ -120,14 +174,14 @@ TEST_F(PairTest, AConfirmationOfAnEarlierGrantCountsForNothing) {
   EXPECT_EQ(grants_.usable(1), 5u);
 }
 
-// Coordinators that obey the protocol, in every order: a worker never runs more than it has slots, and where somebody
-// waits no slot stays unused for long.
+// Coordinators that obey the protocol and come and go in every order: a worker never runs more than it has slots, where
+// somebody waits no slot stays unused for long, and one that is left alone has them all.
 TEST(SlotGrantsWalkTest, NeverMoreThanThereAreAndNoneIsLeftIdleWhileSomebodyWaits) {
   for (uint32_t seed = 1; seed <= 300; ++seed) {
     std::mt19937 random(seed);
     const uint32_t slots = 3 + random() % 20;
-    const size_t count = 2 + random() % 2;
-    SlotGrants grants(slots, count);
+    size_t count = 1 + random() % 3;
+    SlotGrants grants = MakeGrants(slots, count);
     std::vector<State> states(count);
     std::vector<uint32_t> heard(count, 0);  // the grant as the coordinator knows it
     absl::Time now = kStart;
@@ -139,8 +193,21 @@ TEST(SlotGrantsWalkTest, NeverMoreThanThereAreAndNoneIsLeftIdleWhileSomebodyWait
       }
     };
     for (int step = 0; step < 400; ++step) {
-      const size_t i = random() % count;
       now += absl::Milliseconds(random() % 50);
+      if (random() % 40 == 0 && count < 4) {
+        grants.Add();
+        states.emplace_back();
+        heard.push_back(0);
+        ++count;
+      }
+      const size_t i = random() % count;
+      if (random() % 40 == 0 && count > 1 && !states[i].welcomed && states[i].running == 0) {
+        grants.Remove(i);
+        states.erase(states.begin() + static_cast<ptrdiff_t>(i));
+        heard.erase(heard.begin() + static_cast<ptrdiff_t>(i));
+        --count;
+        continue;
+      }
       switch (random() % 8) {
         case 0:
           if (!states[i].welcomed) break;
@@ -190,6 +257,16 @@ TEST(SlotGrantsWalkTest, NeverMoreThanThereAreAndNoneIsLeftIdleWhileSomebodyWait
     uint32_t running = 0;
     for (const State& state : states) running += state.running;
     EXPECT_EQ(running, slots) << "seed " << seed;
+    while (count > 1) {
+      grants.Lose(--count);
+      grants.Remove(count);
+      states.pop_back();
+    }
+    grants.Rebalance(states, now);
+    grants.Confirm(0, grants.told(0));
+    grants.Rebalance(states, now);
+    EXPECT_EQ(grants.told(0), slots) << "seed " << seed;
+    EXPECT_TRUE(grants.IsWhole());
   }
 }
 
