@@ -76,9 +76,15 @@ std::string NoteOn(const TaskTrace& task) {
   return note;
 }
 
-// `text` in exactly `width` columns.
-std::string Column(absl::string_view text, size_t width) {
-  std::string out = FitWidth(text, width);
+// A task's name in exactly `width` columns. Samples are told apart by the number at its end, which
+// stays: "feasibility of p… #12".
+std::string NameColumn(absl::string_view name, size_t width) {
+  const size_t begin = std::min(name.rfind(" #"), name.size());
+  const absl::string_view number = name.substr(begin);
+  std::string out =
+      number.size() < width
+          ? absl::StrCat(FitWidth(name.substr(0, begin), width - number.size()), number)
+          : FitWidth(name, width);
   return absl::StrCat(out, std::string(width - DisplayWidth(out), ' '));
 }
 
@@ -159,7 +165,7 @@ class Chart {
 
   StyledLine Row(const TaskTrace& task) const {
     const bool failed = task.state == v1::TASK_STATE_FAILED;
-    StyledLine line = {{absl::StrCat(task.is_critical ? "* " : "  ", Column(task.name, names_)),
+    StyledLine line = {{absl::StrCat(task.is_critical ? "* " : "  ", NameColumn(task.name, names_)),
                         task.is_critical ? Style::kBold : Style::kPlain},
                        {" "}};
     for (const Phase phase : PhasesOf(task)) {

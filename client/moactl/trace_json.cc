@@ -47,11 +47,11 @@ class ChromeWriter {
  public:
   std::string Write(const JobTrace& trace) {
     out_.BeginArray(nullptr);
+    BeginThread("job");
     BeginMetadata("process_name");
     out_.Text("name", absl::StrCat("job ", OneLine(trace.job_id), trace.name.empty() ? "" : ": ",
                                    OneLine(trace.name)));
     EndWithArguments();
-    BeginThread("job");
     BeginSpan("job", OneLine(trace.job_id), absl::ZeroDuration(), trace.latency);
     out_.Text("state", StateName(trace.state));
     EndWithArguments();

@@ -88,9 +88,13 @@ TEST(TraceChartTest, ShortensNamesAndTakesControlsOutOfThem) {
   EventLog log;
   log.Start(0, 1, v1::STAGE_KIND_PROPOSE, {absl::StrCat("e\x1b[31mvil\xFF", std::string(60, 'x'))});
   log.Finish(90, 0, v1::TASK_STATE_SUCCEEDED, {0, 90, 0});
+  log.Start(95, 2, v1::STAGE_KIND_PROPOSE, {"one of many samples"})
+      .mutable_tasks(0)
+      ->set_sample(11);
   log.End(100, v1::JOB_STATE_SUCCEEDED);
   const std::vector<StyledLine> lines = TraceChart(MakeTrace(job, log.events()), 80);
-  EXPECT_THAT(Text(lines), AllOf(HasSubstr("* e[31mvil\xEF\xBF\xBDxxxxxxxxxx… █"),
+  EXPECT_THAT(Text(lines), AllOf(HasSubstr("  one of many sam… #12 "),
+                                 HasSubstr("* e[31mvil\xEF\xBF\xBDxxxxxxxxxx… █"),
                                  Not(HasSubstr("\x1b")), HasSubstr("  name xxx")));
   for (const StyledLine& line : lines) EXPECT_LE(DisplayWidth(Render(line, kUncut, false)), 80u);
 }

@@ -88,7 +88,7 @@ TEST(ChromeTraceTest, RepairsWhatIsNoUtf8) {
   log.Start(0, 1, v1::STAGE_KIND_PROPOSE, {"b\xC3"});
   log.Finish(1, 0, v1::TASK_STATE_FAILED, {0, 1, 0}).mutable_error()->set_message("\xE2\x82");
   const JobTrace trace = MakeTrace(job, log.events());
-  EXPECT_EQ(Parsed(ChromeTrace(trace)).Nearest("[0].args.name").text, "job J1: a\xEF\xBF\xBD\"");
+  EXPECT_EQ(Parsed(ChromeTrace(trace)).Nearest("[2].args.name").text, "job J1: a\xEF\xBF\xBD\"");
   EXPECT_EQ(Parsed(TraceJson(trace)).Nearest("stages[0].tasks[0].agent").text, "b\xEF\xBF\xBD");
 }
 
