@@ -235,6 +235,9 @@ void AppendSums(const JobTrace& trace, size_t width, std::vector<StyledLine>& li
   add("queueing", sums.queueing, "until these calls were sent, with retries");
   add("calls", sums.calls, "the longest of each stage");
   add("  first token", sums.first_token, "of the calls");
+  if (sums.stragglers > absl::ZeroDuration()) {
+    add("stragglers", sums.stragglers, "other calls that were over later");
+  }
   if (sums.unfinished > absl::ZeroDuration()) {
     add("unfinished", sums.unfinished, "a stage with calls whose end is not known");
   }

@@ -156,6 +156,7 @@ std::string TraceJson(const JobTrace& trace) {
   out.Millis("queueing_ms", MicrosOf(trace.sums.queueing));
   out.Millis("calls_ms", MicrosOf(trace.sums.calls));
   out.Millis("first_token_ms", MicrosOf(trace.sums.first_token));
+  out.Millis("stragglers_ms", MicrosOf(trace.sums.stragglers));
   out.Millis("unfinished_ms", MicrosOf(trace.sums.unfinished));
   out.Millis("added_ms", MicrosOf(trace.sums.added));
   out.EndObject();

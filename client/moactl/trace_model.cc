@@ -68,8 +68,9 @@ class Builder {
 
   JobTrace Take() {
     for (StageTrace& stage : trace_.stages) Complete(stage);
+    const TraceSums& sums = trace_.sums;
     trace_.sums.added =
-        trace_.latency - trace_.sums.queueing - trace_.sums.calls - trace_.sums.unfinished;
+        trace_.latency - sums.queueing - sums.calls - sums.stragglers - sums.unfinished;
     return std::move(trace_);
   }
 
@@ -140,8 +141,10 @@ class Builder {
   // Once all is known.
   void Complete(StageTrace& stage) {
     bool is_open = false;
+    absl::Duration last_end = stage.begin;
     for (TaskTrace& task : stage.tasks) {
       task.name = TaskName(task.id, ids_);
+      last_end = std::max(last_end, task.call ? task.call->end : task.end);
       if (!task.is_open) continue;
       is_open = true;
       task.end = stage.end;
@@ -155,6 +158,9 @@ class Builder {
       trace_.sums.calls += LengthOf(*longest->call);
       trace_.sums.first_token +=
           longest->call->first_token.value_or(longest->call->begin) - longest->call->begin;
+      trace_.sums.stragglers += last_end - longest->call->end;
+    } else {
+      trace_.sums.queueing += last_end - stage.begin;
     }
   }
 

@@ -57,12 +57,16 @@ struct StageTrace {
 // "layer 1 round 2", "layer 1 round 2 critics", "layer 1 round 1 router", "aggregator".
 std::string StageTitle(const StageTrace& stage);
 
-// queueing + calls + unfinished + added is the job's latency.
+// queueing + calls + stragglers + unfinished + added is the job's latency.
 struct TraceSums {
-  // Until the calls of the critical path were dispatched; their earlier attempts count here.
+  // Until the calls of the critical path were dispatched; their earlier attempts count here. Of a
+  // stage without a call, until its last task was given up.
   absl::Duration queueing;
   absl::Duration calls;        // those of the critical path
   absl::Duration first_token;  // of `calls`, until their first tokens
+  // From their ends until the last call of the stage was over: others that had waited, were tried
+  // again, or were cut off.
+  absl::Duration stragglers;
   // Stages with open tasks, whose longest call is not known.
   absl::Duration unfinished;
   absl::Duration added;  // by the system: all the rest

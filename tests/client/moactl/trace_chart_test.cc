@@ -45,7 +45,8 @@ where the time went
   queueing         66.0 ms    6.6%  until these calls were sent, with retries
   calls           850.0 ms   85.0%  the longest of each stage
     first token   150.0 ms   15.0%  of the calls
-  added            84.0 ms    8.4%  by the system: all the rest
+  stragglers       50.0 ms    5.0%  other calls that were over later
+  added            34.0 ms    3.4%  by the system: all the rest
   latency        1000.0 ms  100.0%  since acceptance
 )");
 }
@@ -69,7 +70,8 @@ where the time went
   queueing         66.0 ms    6.6%
   calls           850.0 ms   85.0%
     first token   150.0 ms   15.0%
-  added            84.0 ms    8.4%
+  stragglers       50.0 ms    5.0%
+  added            34.0 ms    3.4%
   latency        1000.0 ms  100.0%
 )");
   for (const StyledLine& line : lines) EXPECT_LE(DisplayWidth(Render(line, kUncut, false)), 40u);
