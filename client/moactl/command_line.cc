@@ -179,6 +179,14 @@ class CommandLine {
             "  moactl get 01KBKV3S5Q8W3Z6JY0N4T2M7RC -o json | jq .usage"));
     job(Add(Command::kWatch, "watch", "Follow a job until it ends, then show it",
             "  moactl watch 01KBKV3S5Q8W3Z6JY0N4T2M7RC"));
+    CLI::App* trace = Add(Command::kTrace, "trace", "Show where a job's time went, call by call",
+                          "  moactl trace 01KBKV3S5Q8W3Z6JY0N4T2M7RC\n"
+                          "  moactl trace 01KBKV3S5Q8W3Z6JY0N4T2M7RC -o json | jq .sums\n"
+                          "  moactl trace 01KBKV3S5Q8W3Z6JY0N4T2M7RC --chrome trace.json");
+    job(trace);
+    trace->add_option("--chrome", invocation_.chrome_file,
+                      "Write it to this file instead, for chrome://tracing and Perfetto; - is "
+                      "standard output");
     CLI::App* cancel = Add(Command::kCancel, "cancel", "End a job; its calls are closed",
                            "  moactl cancel 01KBKV3S5Q8W3Z6JY0N4T2M7RC --reason 'wrong prompt'");
     job(cancel);

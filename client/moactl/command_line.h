@@ -19,6 +19,7 @@ enum class Command {
   kList,
   kCount,
   kWatch,
+  kTrace,
   kCancel,
   kWorkers,
   kModels,
@@ -54,12 +55,13 @@ struct Invocation {
   Command command = Command::kHealth;
   ClientOptions client;
   bool json = false;
-  SubmitArguments submit;  // of inspect, too
-  std::string preset;      // of presets; empty: all
-  std::string rater;       // of ablate: a model; empty: the job's aggregator's
-  uint32_t repeat = 3;     // of ablate
-  std::string job_id;      // of get, watch, cancel, ablate
-  std::string reason;      // of cancel
+  SubmitArguments submit;   // of inspect, too
+  std::string preset;       // of presets; empty: all
+  std::string rater;        // of ablate: a model; empty: the job's aggregator's
+  uint32_t repeat = 3;      // of ablate
+  std::string job_id;       // of get, watch, trace, cancel, ablate
+  std::string chrome_file;  // of trace; "-" is standard output; empty: none
+  std::string reason;       // of cancel
   ListOptions list;
   size_t list_max = 50;  // 0: all
   AdminArguments admin;

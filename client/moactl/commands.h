@@ -54,6 +54,7 @@ int RunGet(const CommandContext& context);
 int RunList(const CommandContext& context);
 int RunCount(const CommandContext& context);
 int RunWatch(const CommandContext& context);
+int RunTrace(const CommandContext& context);
 int RunCancel(const CommandContext& context);
 int RunWorkers(const CommandContext& context);
 int RunModels(const CommandContext& context);

@@ -43,8 +43,8 @@ std::string Bash(const std::vector<CommandWords>& commands) {
       " \" in *\" ${COMP_WORDS[i]} \"*) command=${COMP_WORDS[i]}; break ;; esac\n"
       "  done\n"
       "  case $prev in\n"
-      "    -f|--file|--prompt-file|--tls-ca|--tls-cert|--tls-key) COMPREPLY=($(compgen -f -- "
-      "\"$cur\")); return ;;\n"
+      "    -f|--file|--prompt-file|--chrome|--tls-ca|--tls-cert|--tls-key) "
+      "COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
       "    -o|--output) COMPREPLY=($(compgen -W 'text json' -- \"$cur\")); return ;;\n"
       "  esac\n"
       "  case $command in\n"
@@ -79,7 +79,7 @@ std::string Fish(const std::vector<CommandWords>& commands) {
     const std::string condition =
         absl::StrCat("complete -c moactl -n '__fish_seen_subcommand_from ", command.name, "'");
     for (const std::string& flag : command.flags) {
-      const bool file = flag == "-f" || absl::EndsWith(flag, "file");
+      const bool file = flag == "-f" || flag == "--chrome" || absl::EndsWith(flag, "file");
       const bool is_long = absl::StartsWith(flag, "--");
       absl::StrAppend(&out, condition, is_long ? " -l " : " -s ",
                       absl::StripPrefix(absl::StripPrefix(flag, "-"), "-"), file ? " -r -F" : "",

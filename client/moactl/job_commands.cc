@@ -15,11 +15,6 @@
 namespace moa {
 namespace {
 
-Style StyleOf(v1::JobState state) {
-  if (state == v1::JOB_STATE_SUCCEEDED) return Style::kGreen;
-  return IsTerminal(state) ? Style::kRed : Style::kYellow;
-}
-
 StyledLine OutcomeLine(const v1::Job& job) {
   StyledLine line = {{absl::StrCat("job ", OneLine(job.job_id()), " ")},
                      {StateName(job.state()), StyleOf(job.state())}};

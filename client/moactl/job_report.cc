@@ -51,14 +51,6 @@ std::string Share(const v1::TaskResult& task) {
   return absl::StrFormat("%.0f%%", task.share_of_answer() * 100);
 }
 
-// "judge of planner #2" for a critic who judges one answer: its samples are numbered as the answers
-// are, which says nothing more.
-std::string NameOf(const v1::TaskId& task, const TaskIds& ids) {
-  const auto judged = task.has_judges() ? ids.find(task.judges()) : ids.end();
-  if (judged == ids.end()) return TaskName(task);
-  return absl::StrCat(OneLine(task.agent()), " of ", TaskName(judged->second));
-}
-
 // "1.2", and "1.2 critique" or "1.2 route" for what a layer does besides.
 std::string StageName(const v1::LayerResult& layer) {
   std::string name = absl::StrCat(layer.layer(), ".", layer.round());
@@ -73,7 +65,7 @@ StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task, const T
                bool judged) {
   const v1::Usage& usage = task.completion().usage();
   StyledLine row = {{StageName(layer)},
-                    {NameOf(task.task(), ids)},
+                    {TaskName(task.task(), ids)},
                     {OneLine(task.model()), Style::kDim},
                     {StateName(task.state()), StyleOf(task.state())},
                     {absl::StrCat(task.attempts())},
@@ -109,7 +101,7 @@ StyledLine LayerTime(const v1::LayerResult& layer, bool aggregates, const TaskId
   return {{name},
           {longest == nullptr ? "-" : FromMicros(longest->run_us())},
           {longest == nullptr ? "no call succeeded"
-                              : absl::StrCat("longest call: ", NameOf(longest->task(), ids))},
+                              : absl::StrCat("longest call: ", TaskName(longest->task(), ids))},
           {absl::StrCat("queue up to ", FromMicros(queue_us)), Style::kDim}};
 }
 

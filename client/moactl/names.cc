@@ -52,6 +52,11 @@ bool IsTerminal(v1::JobState state) {
          state == v1::JOB_STATE_CANCELLED;
 }
 
+Style StyleOf(v1::JobState state) {
+  if (state == v1::JOB_STATE_SUCCEEDED) return Style::kGreen;
+  return IsTerminal(state) ? Style::kRed : Style::kYellow;
+}
+
 TaskIds TaskIdsOf(const v1::Job& job) {
   TaskIds ids;
   for (const v1::LayerResult& layer : job.layers()) {
@@ -64,6 +69,12 @@ std::string TaskName(const v1::TaskId& task) {
   std::string name = OneLine(task.agent());
   if (task.sample() > 0) absl::StrAppend(&name, " #", task.sample() + 1);
   return name;
+}
+
+std::string TaskName(const v1::TaskId& task, const TaskIds& ids) {
+  const auto judged = task.has_judges() ? ids.find(task.judges()) : ids.end();
+  if (judged == ids.end()) return TaskName(task);
+  return absl::StrCat(OneLine(task.agent()), " of ", TaskName(judged->second));
 }
 
 }  // namespace moa

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "client/moactl/styled_text.h"
 #include "moa/v1/job.pb.h"
 
 namespace moa {
@@ -20,6 +21,8 @@ std::string KindName(v1::StageKind kind);
 v1::JobState JobStateFromName(const std::string& name);
 
 bool IsTerminal(v1::JobState state);
+// Green for what succeeded, red for another end, yellow before it.
+Style StyleOf(v1::JobState state);
 
 // The tasks of a job by index.
 using TaskIds = std::map<uint32_t, v1::TaskId>;
@@ -27,5 +30,8 @@ TaskIds TaskIdsOf(const v1::Job& job);
 
 // "planner", or "planner #2" for the second sample and later ones; without control characters.
 std::string TaskName(const v1::TaskId& task);
+// Likewise, but "judge of planner #2" for a critic who judges one answer: its samples are numbered
+// as the answers are, which says nothing more.
+std::string TaskName(const v1::TaskId& task, const TaskIds& ids);
 
 }  // namespace moa

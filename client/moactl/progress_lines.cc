@@ -28,11 +28,6 @@ Span StateSpan(v1::TaskState state) {
   }
 }
 
-Style StyleOf(v1::JobState state) {
-  if (state == v1::JOB_STATE_SUCCEEDED) return Style::kGreen;
-  return IsTerminal(state) ? Style::kRed : Style::kYellow;
-}
-
 // Of a layer's stages, which one it is; "" for the agents themselves.
 absl::string_view WhoOf(v1::StageKind kind) {
   if (kind == v1::STAGE_KIND_CRITIQUE) return " critics";

@@ -76,6 +76,8 @@ int RunCommand(const Invocation& invocation, Interruption& interruption) {
       return RunList(context);
     case Command::kWatch:
       return RunWatch(context);
+    case Command::kTrace:
+      return RunTrace(context);
     case Command::kCancel:
       return RunCancel(context);
     case Command::kWorkers:

@@ -135,7 +135,8 @@ TEST(DocsTest, EveryFlagNamedExists) {
         {"ablate", "--help"},
         {"admin", "prune", "--help"},
         {"list", "--help"},
-        {"watch", "--help"}}}};
+        {"watch", "--help"},
+        {"trace", "--help"}}}};
   for (const auto& [program, calls] : programs) {
     for (const cluster::Args& args : calls) {
       const CommandResult result = cluster::RunToEnd({.program = cluster::ProgramPath(program),

@@ -374,7 +374,7 @@ TEST_F(MoactlTest, HelpHasExamplesForEveryCommandAndScriptsForEveryShell) {
   EXPECT_EQ(Run({"--help"}), 0);
   EXPECT_THAT(out_, AllOf(HasSubstr("Exit status:"), HasSubstr("MOA_COORDINATOR")));
   for (const char* command : {"submit", "get", "list", "watch", "cancel", "workers", "models",
-                              "presets", "health", "completion", "inspect", "ablate"}) {
+                              "presets", "health", "completion", "inspect", "ablate", "trace"}) {
     EXPECT_EQ(Run({command, "--help"}), 0);
     EXPECT_THAT(out_, HasSubstr(absl::StrCat("moactl ", command))) << command;
   }
