@@ -21,11 +21,13 @@ ClusterMetrics::ClusterMetrics()
                     .Register(registry_)),
       renewed_(renewals_.Add({{"outcome", "ok"}})),
       not_renewed_(renewals_.Add({{"outcome", "failed"}})),
-      renewal_seconds_(prometheus::BuildHistogram()
-                           .Name("moa_lease_renewal_seconds")
-                           .Help("How long renewals took, failed ones included")
-                           .Register(registry_)
-                           .Add({}, {.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5})),
+      renewal_seconds_(
+          prometheus::BuildHistogram()
+              .Name("moa_lease_renewal_seconds")
+              .Help("How long renewals took, failed ones included")
+              .Register(registry_)
+              .Add({}, prometheus::Histogram::BucketBoundaries{.001, .0025, .005, .01, .025, .05,
+                                                               .1, .25, .5, 1, 2.5, 5})),
       buried_(Count(registry_, "moa_coordinators_declared_dead_total",
                     "Coordinators that this one declared dead")),
       claimed_(Count(registry_, "moa_jobs_claimed_total",

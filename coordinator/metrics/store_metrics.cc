@@ -7,7 +7,7 @@ namespace {
 
 using prometheus::Histogram;
 
-Histogram::BucketBoundaries SecondsBuckets() {
+Histogram::BucketBoundaries CommitBuckets() {
   return {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15};
 }
 Histogram::BucketBoundaries WritesBuckets() {
@@ -21,7 +21,7 @@ StoreMetrics::StoreMetrics()
                           .Name("moa_store_commit_seconds")
                           .Help("Groups of writes that became durable, from their start to then")
                           .Register(registry_)
-                          .Add({}, SecondsBuckets())),
+                          .Add({}, CommitBuckets())),
       group_writes_(prometheus::BuildHistogram()
                         .Name("moa_store_group_writes")
                         .Help("Writes of each group that became durable")
