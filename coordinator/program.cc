@@ -20,7 +20,9 @@
 #include "common/net/shutdown.h"
 #include "common/net/tls.h"
 #include "coordinator/config.h"
+#include "coordinator/metrics/cluster_metrics.h"
 #include "coordinator/metrics/coordinator_metrics.h"
+#include "coordinator/metrics/store_metrics.h"
 #include "coordinator/rpc/admin_service.h"
 #include "coordinator/rpc/peers.h"
 #include "coordinator/rpc/public_service.h"
@@ -130,19 +132,46 @@ JobStore::CallbackRunner RunOn(Loop& loop) {
   };
 }
 
+// What Prometheus sees.
+struct Metrics {
+  const std::shared_ptr<CoordinatorMetrics> coordinator =
+      std::make_shared<CoordinatorMetrics>(CoordinatorMetrics::Options{.version = MoaVersion()});
+  const std::shared_ptr<StoreMetrics> store = std::make_shared<StoreMetrics>();
+  const std::shared_ptr<ClusterMetrics> cluster = std::make_shared<ClusterMetrics>();
+};
+
+absl::StatusOr<std::unique_ptr<JobStore>> OpenStore(const CoordinatorOptions& options, Loop& loop,
+                                                    const Metrics& metrics) {
+  return OpenJobStore(
+      options.store,
+      {.run_callbacks = RunOn(loop),
+       .tried = [store = metrics.store](size_t writes, absl::Duration took,
+                                        bool ok) { store->Tried(writes, took, ok); }},
+      static_cast<uint64_t>(options.min_free_disk_mib) << 20);
+}
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> ServeMetrics(const CoordinatorOptions& options,
+                                                            const Metrics& metrics,
+                                                            const Coordinator& coordinator,
+                                                            JobStore& store) {
+  metrics.store->Watch(&store);
+  MetricsServer::Options server{.listen = options.metrics_listen,
+                                .metrics = {metrics.coordinator, metrics.store},
+                                .ready = [&coordinator] { return coordinator.Ready(); }};
+  if (store.replicas() != nullptr) server.metrics.push_back(metrics.cluster);
+  return MetricsServer::Start(std::move(server));
+}
+
 }  // namespace
 
 absl::Status RunCoordinator(const CoordinatorOptions& options) {
   MOA_ASSIGN_OR_RETURN(const CoordinatorConfig config, ReadCoordinatorConfig(options.config));
-  auto metrics = std::make_shared<CoordinatorMetrics>(
-      CoordinatorMetrics::Options{.version = MoaVersion(), .models_max = 64});
+  const Metrics metrics;
   Loop loop("moa-loop");
-  MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store,
-                       OpenJobStore(options.store, RunOn(loop),
-                                    static_cast<uint64_t>(options.min_free_disk_mib) << 20));
+  MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store, OpenStore(options, loop, metrics));
   const absl::Time joined = Loop::Now();
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
-  Coordinator coordinator(loop, *store, *metrics, config.models,
+  Coordinator coordinator(loop, *store, *metrics.coordinator, config.models,
                           MakeRuntimeOptions(options, config, epoch, store->replicas() != nullptr));
   if (store->replicas() != nullptr) coordinator.SetLease(joined + options.lease);
   MOA_RETURN_IF_ERROR(coordinator.Recover());
@@ -163,10 +192,8 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
   AdminService admin(*store, coordinator.limits());
   if (options.retention > absl::ZeroDuration()) admin.PruneRegularly(options.retention);
   absl::StatusOr<RunningServer> grpc_server = Serve(options, jobs, workers, admin);
-  absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server = MetricsServer::Start(
-      {.listen = options.metrics_listen, .metrics = {metrics}, .ready = [&coordinator] {
-         return coordinator.Ready();
-       }});
+  absl::StatusOr<std::unique_ptr<MetricsServer>> metrics_server =
+      ServeMetrics(options, metrics, coordinator, *store);
   absl::Status status = grpc_server.ok() ? metrics_server.status() : grpc_server.status();
 
   Ending ending;
@@ -176,7 +203,8 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
         coordinator, *replicas,
         Membership::Options{.epoch = epoch,
                             .address = AdvertisedAddress(options, grpc_server->address),
-                            .lease = options.lease},
+                            .lease = options.lease,
+                            .observer = metrics.cluster.get()},
         [&ending, &coordinator](const absl::Status& why) {
           coordinator.Abandon([&ending, why] { ending.End(why); });
         });

@@ -32,6 +32,9 @@ const Buckets& RatioBuckets() {
   return buckets;
 }
 
+// As StageKind has them.
+constexpr const char* kStageNames[] = {"propose", "critique", "route", "aggregate"};
+
 std::string Lower(absl::string_view name) { return absl::AsciiStrToLower(name); }
 
 template <typename Build>
@@ -51,7 +54,15 @@ struct CoordinatorMetrics::ModelSeries {
   Histogram* ttft = nullptr;
   Histogram* estimate = nullptr;
   Counter* fallbacks = nullptr;
+  Counter* cost = nullptr;
   std::array<Counter*, static_cast<size_t>(ErrorCode::kNotNeeded) + 1> outcomes{};  // made on use
+};
+
+struct CoordinatorMetrics::TenantSeries {
+  std::array<Counter*, static_cast<size_t>(JobState::kCancelled) + 1> jobs{};
+  Counter* prompt = nullptr;
+  Counter* completion = nullptr;
+  Counter* cost = nullptr;
 };
 
 struct CoordinatorMetrics::Families {
@@ -73,6 +84,17 @@ struct CoordinatorMetrics::Families {
                     "Tokens as the provider counted them, by model and kind; cached ones are part "
                     "of the prompt, "
                     "reasoning ones of the completion")),
+        cost(Make(BuildCounter, r, "moa_cost_usd_total",
+                  "What the tokens cost by the price table, by model")),
+        tenant_jobs(Make(BuildCounter, r, "moa_tenant_jobs_finished_total",
+                         "Jobs ended, by tenant and final state")),
+        tenant_tokens(Make(BuildCounter, r, "moa_tenant_tokens_total",
+                           "Tokens as the provider counted them, by tenant and kind")),
+        tenant_cost(Make(BuildCounter, r, "moa_tenant_cost_usd_total",
+                         "What the tokens cost by the price table, by tenant")),
+        deaf(Make(BuildCounter, r, "moa_workers_deaf_total",
+                  "Workers whose calls had not moved for too long")
+                 .Add({})),
         duplicated(Make(BuildCounter, r, "moa_upstream_calls_duplicated_total",
                         "Calls made again because their result was lost or could not be adopted")
                        .Add({})),
@@ -86,7 +108,7 @@ struct CoordinatorMetrics::Families {
                            "Job duration less its critical path: what the system added")
                           .Add({}, SecondsBuckets())),
         layer_seconds(Make(BuildHistogram, r, "moa_layer_duration_seconds",
-                           "From a layer's start to the next one's, by kind")),
+                           "From a stage's start to the next one's or the job's end, by kind")),
         queue_seconds(Make(BuildHistogram, r, "moa_task_queue_seconds",
                            "From a task's being ready to its dispatch")
                           .Add({}, SecondsBuckets())),
@@ -125,8 +147,9 @@ struct CoordinatorMetrics::Families {
           &tasks.Add({{"state", Lower(TaskStateName(state))}});
     }
     for (const char* outcome : {"sent", "won", "lost"}) hedges.Add({{"outcome", outcome}});
-    agents_seconds = &layer_seconds.Add({{"kind", "agents"}}, SecondsBuckets());
-    aggregator_seconds = &layer_seconds.Add({{"kind", "aggregator"}}, SecondsBuckets());
+    for (size_t kind = 0; kind < stages.size(); ++kind) {
+      stages[kind] = &layer_seconds.Add({{"kind", kStageNames[kind]}}, SecondsBuckets());
+    }
   }
 
   Counter& submitted;
@@ -137,6 +160,11 @@ struct CoordinatorMetrics::Families {
   Family<Counter>& tasks;
   Family<Counter>& attempts;
   Family<Counter>& tokens;
+  Family<Counter>& cost;
+  Family<Counter>& tenant_jobs;
+  Family<Counter>& tenant_tokens;
+  Family<Counter>& tenant_cost;
+  Counter& deaf;
   Counter& duplicated;
   Counter& stale;
   Histogram& job_seconds;
@@ -151,8 +179,7 @@ struct CoordinatorMetrics::Families {
   Family<Counter>& fallbacks;
   Counter& retries;
   Histogram& cancel_seconds;
-  Histogram* agents_seconds = nullptr;
-  Histogram* aggregator_seconds = nullptr;
+  std::array<Histogram*, std::size(kStageNames)> stages{};
   std::array<Counter*, static_cast<size_t>(JobState::kCancelled) + 1> job_states{};
   std::array<Counter*, static_cast<size_t>(TaskState::kSkipped) + 1> task_states{};
 };
@@ -187,8 +214,30 @@ CoordinatorMetrics::ModelSeries& CoordinatorMetrics::Series(absl::string_view mo
   series->run = &f.run_seconds.Add({{"model", series->model}}, SecondsBuckets());
   series->ttft = &f.ttft_seconds.Add({{"model", series->model}}, SecondsBuckets());
   series->fallbacks = &f.fallbacks.Add({{"model", series->model}});
+  series->cost = &f.cost.Add({{"model", series->model}});
   series->estimate = &f.estimates.Add({{"model", series->model}}, RatioBuckets());
   return *models_.emplace(std::string(model), std::move(series)).first->second;
+}
+
+CoordinatorMetrics::TenantSeries& CoordinatorMetrics::SeriesOfTenant(absl::string_view tenant) {
+  auto it = tenants_.find(tenant);
+  if (it != tenants_.end()) return *it->second;
+  if (tenants_.size() >= options_.tenants_max) {
+    tenant = "other";
+    it = tenants_.find(tenant);
+    if (it != tenants_.end()) return *it->second;
+  }
+  Families& f = *families_;
+  const std::string name(tenant);
+  auto series = std::make_unique<TenantSeries>();
+  for (const JobState state : {JobState::kSucceeded, JobState::kFailed, JobState::kCancelled}) {
+    series->jobs[static_cast<size_t>(state)] =
+        &f.tenant_jobs.Add({{"tenant", name}, {"state", Lower(JobStateName(state))}});
+  }
+  series->prompt = &f.tenant_tokens.Add({{"tenant", name}, {"kind", "prompt"}});
+  series->completion = &f.tenant_tokens.Add({{"tenant", name}, {"kind", "completion"}});
+  series->cost = &f.tenant_cost.Add({{"tenant", name}});
+  return *tenants_.emplace(name, std::move(series)).first->second;
 }
 
 void CoordinatorMetrics::JobSubmitted() { families_->submitted.Increment(); }
@@ -197,41 +246,45 @@ void CoordinatorMetrics::JobRefused(absl::string_view reason) {
   families_->refused.Add({{"reason", std::string(reason)}}).Increment();
 }
 
-void CoordinatorMetrics::JobEnded(JobState state, bool degraded, absl::Duration latency,
-                                  absl::Duration critical_path) {
-  families_->job_states[static_cast<size_t>(state)]->Increment();
-  if (degraded) families_->degraded.Increment();
-  families_->job_seconds.Observe(absl::ToDoubleSeconds(latency));
-  if (state == JobState::kSucceeded) {
-    families_->added_seconds.Observe(absl::ToDoubleSeconds(latency - critical_path));
+void CoordinatorMetrics::JobEnded(const EndedJob& job) {
+  families_->job_states[static_cast<size_t>(job.state)]->Increment();
+  SeriesOfTenant(job.tenant).jobs[static_cast<size_t>(job.state)]->Increment();
+  if (job.degraded) families_->degraded.Increment();
+  families_->job_seconds.Observe(absl::ToDoubleSeconds(job.latency));
+  if (job.state == JobState::kSucceeded) {
+    families_->added_seconds.Observe(absl::ToDoubleSeconds(job.latency - job.critical_path));
   }
 }
 
-void CoordinatorMetrics::StageEnded(bool aggregator, absl::Duration latency) {
-  (aggregator ? families_->aggregator_seconds : families_->agents_seconds)
-      ->Observe(absl::ToDoubleSeconds(latency));
+void CoordinatorMetrics::StageEnded(StageKind kind, absl::Duration latency) {
+  families_->stages[static_cast<size_t>(kind)]->Observe(absl::ToDoubleSeconds(latency));
 }
 
 void CoordinatorMetrics::TaskEnded(TaskState state) {
   if (Counter* counter = families_->task_states[static_cast<size_t>(state)]) counter->Increment();
 }
 
-void CoordinatorMetrics::AttemptEnded(absl::string_view model, ErrorCode code, absl::Duration run,
-                                      absl::Duration ttft, const Usage& usage) {
-  ModelSeries& series = Series(model);
-  Counter*& outcome = series.outcomes[static_cast<size_t>(code)];
+void CoordinatorMetrics::AttemptEnded(const EndedCall& call) {
+  ModelSeries& series = Series(call.model);
+  Counter*& outcome = series.outcomes[static_cast<size_t>(call.code)];
   if (outcome == nullptr) {
     outcome = &families_->attempts.Add(
         {{"model", series.model},
-         {"outcome", code == ErrorCode::kUnspecified ? "ok" : Lower(ErrorCodeName(code))}});
+         {"outcome",
+          call.code == ErrorCode::kUnspecified ? "ok" : Lower(ErrorCodeName(call.code))}});
   }
   outcome->Increment();
-  series.prompt->Increment(static_cast<double>(usage.prompt_tokens));
-  series.cached->Increment(static_cast<double>(usage.cached_tokens));
-  series.completion->Increment(static_cast<double>(usage.completion_tokens));
-  series.reasoning->Increment(static_cast<double>(usage.reasoning_tokens));
-  if (code == ErrorCode::kUnspecified) series.run->Observe(absl::ToDoubleSeconds(run));
-  if (ttft > absl::ZeroDuration()) series.ttft->Observe(absl::ToDoubleSeconds(ttft));
+  series.prompt->Increment(static_cast<double>(call.usage.prompt_tokens));
+  series.cached->Increment(static_cast<double>(call.usage.cached_tokens));
+  series.completion->Increment(static_cast<double>(call.usage.completion_tokens));
+  series.reasoning->Increment(static_cast<double>(call.usage.reasoning_tokens));
+  series.cost->Increment(call.cost_usd);
+  TenantSeries& tenant = SeriesOfTenant(call.tenant);
+  tenant.prompt->Increment(static_cast<double>(call.usage.prompt_tokens));
+  tenant.completion->Increment(static_cast<double>(call.usage.completion_tokens));
+  tenant.cost->Increment(call.cost_usd);
+  if (call.code == ErrorCode::kUnspecified) series.run->Observe(absl::ToDoubleSeconds(call.run));
+  if (call.ttft > absl::ZeroDuration()) series.ttft->Observe(absl::ToDoubleSeconds(call.ttft));
 }
 
 void CoordinatorMetrics::AttemptQueued(absl::Duration wait) {
@@ -262,6 +315,8 @@ void CoordinatorMetrics::FellBack(absl::string_view from_model) {
 }
 
 void CoordinatorMetrics::Retried() { families_->retries.Increment(); }
+
+void CoordinatorMetrics::WorkerDeaf() { families_->deaf.Increment(); }
 
 void CoordinatorMetrics::CallCancelled(absl::Duration took) {
   families_->cancel_seconds.Observe(absl::ToDoubleSeconds(took));

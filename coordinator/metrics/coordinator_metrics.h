@@ -19,8 +19,8 @@
 namespace moa {
 
 // What Prometheus sees of a coordinator. Every series whose labels are known beforehand exists from the
-// start, so that a rate over it is 0 and not absent. Model labels are bounded: beyond `models_max` distinct
-// ones further models count as "other".
+// start, so that a rate over it is 0 and not absent. Labels are bounded: beyond `models_max` models and `tenants_max`
+// tenants the further ones count together as "other".
 //
 // Owner: main. The observer's methods on the coordinator's loop (JobRefused: any thread); Collect on the
 // metrics listener's thread.
@@ -29,18 +29,17 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   struct Options {
     std::string version;
     size_t models_max = 64;
+    size_t tenants_max = 64;
   };
   explicit CoordinatorMetrics(const Options& options);
   ~CoordinatorMetrics() override;
 
   void JobSubmitted() override;
   void JobRefused(absl::string_view reason) override;
-  void JobEnded(JobState state, bool degraded, absl::Duration latency,
-                absl::Duration critical_path) override;
-  void StageEnded(bool aggregator, absl::Duration latency) override;
+  void JobEnded(const EndedJob& job) override;
+  void StageEnded(StageKind kind, absl::Duration latency) override;
   void TaskEnded(TaskState state) override;
-  void AttemptEnded(absl::string_view model, ErrorCode code, absl::Duration run,
-                    absl::Duration ttft, const Usage& usage) override;
+  void AttemptEnded(const EndedCall& call) override;
   void AttemptQueued(absl::Duration wait) override;
   void CallDuplicated() override;
   void StaleEvent() override;
@@ -50,6 +49,7 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   void HedgeWasted(uint64_t tokens) override;
   void FellBack(absl::string_view from_model) override;
   void Retried() override;
+  void WorkerDeaf() override;
   void CallCancelled(absl::Duration took) override;
   void QuotasNow(QuotaLevels levels) override;
   void LevelsNow(const Levels& levels) override;
@@ -57,16 +57,20 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  // One model's series, resolved once.
+  // One model's, and one tenant's, series, resolved once.
   struct ModelSeries;
+  struct TenantSeries;
 
   ModelSeries& Series(absl::string_view model);
+  TenantSeries& SeriesOfTenant(absl::string_view tenant);
 
   const Options options_;
   prometheus::Registry registry_;
   struct Families;
   const std::unique_ptr<Families> families_;
-  absl::flat_hash_map<std::string, std::unique_ptr<ModelSeries>> models_;  // loop thread only
+  // Loop thread only.
+  absl::flat_hash_map<std::string, std::unique_ptr<ModelSeries>> models_;
+  absl::flat_hash_map<std::string, std::unique_ptr<TenantSeries>> tenants_;
 
   // Written on the loop, read at a scrape.
   mutable Mutex levels_mutex_;

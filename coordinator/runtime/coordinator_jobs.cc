@@ -183,15 +183,21 @@ void Coordinator::Observe(LiveJob& job, const Record& record) {
   const bool stage_over = std::holds_alternative<LayerStarted>(record.what) ||
                           std::holds_alternative<JobEnded>(record.what);
   if (stage_over && job.stage_started != absl::Time()) {
-    // A started layer means that the one before it has ended; the aggregator's ends with the job.
-    observer_.StageEnded(std::holds_alternative<JobEnded>(record.what),
-                         record.time - job.stage_started);
+    // A stage that starts means that the one before it has ended; the last one ends with the job.
+    observer_.StageEnded(job.stage_kind, record.time - job.stage_started);
+  }
+  if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
+    job.stage_kind = job.plan->stages[started->stage].kind;
   }
   if (stage_over) job.stage_started = record.time;
   if (const auto* finished = std::get_if<TaskFinished>(&record.what)) {
     observer_.TaskEnded(finished->result.state);
   } else if (const auto* ended = std::get_if<JobEnded>(&record.what)) {
-    observer_.JobEnded(ended->state, job.machine.degraded(), ended->latency, ended->critical_path);
+    observer_.JobEnded({.tenant = job.plan->spec.tenant.value(),
+                        .state = ended->state,
+                        .degraded = job.machine.degraded(),
+                        .latency = ended->latency,
+                        .critical_path = ended->critical_path});
   }
 }
 

@@ -24,6 +24,12 @@ Event BeyondQuota(AttemptFailed failed, uint64_t tokens, uint64_t limit) {
   return failed;
 }
 
+RuntimeObserver::EndedCall EndedCallOf(const AttemptSucceeded* succeeded,
+                                       const AttemptFailed* failed) {
+  if (succeeded == nullptr) return {.code = failed->error.code, .usage = failed->usage};
+  return {.run = succeeded->run, .ttft = succeeded->ttft, .usage = succeeded->completion.usage};
+}
+
 }  // namespace
 
 WorkerLink* Coordinator::LinkOf(const WorkerId& id) {
@@ -129,6 +135,7 @@ void Coordinator::WorkerIsDeaf(const WorkerId& id, WorkerLink* link) {
              {{"worker", workers_.at(id).info.hello.name},
               {"attempts", scheduler_.RunningOn(id)},
               {"limit", absl::FormatDuration(options_.deaf_limit)}});
+  observer_.WorkerDeaf();
   if (deaf_.size() < kDeafMax) deaf_.insert(id);
   WorkerLeft(id, link);
   link->Close("none of this worker's calls has moved for too long");
@@ -152,8 +159,9 @@ void Coordinator::WorkerLeft(const WorkerId& id, const WorkerLink* link) {
                                   .message = "the connection to worker " + name + " was lost"},
                         .retryable = true},
           {.until = Loop::Now() + options_.reconnect_grace, .task = ref.task});
-    observer_.AttemptEnded(job->machine.model(ref.task), ErrorCode::kWorkerLost,
-                           absl::ZeroDuration(), absl::ZeroDuration(), {});
+    observer_.AttemptEnded({.tenant = job->plan->spec.tenant.value(),
+                            .model = job->machine.model(ref.task),
+                            .code = ErrorCode::kWorkerLost});
   }
 }
 
@@ -221,10 +229,11 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
   const bool was_shown = job->machine.task(ref.task).current == ref;
   if (was_shown) job->texts.erase(ref.task);
-  observer_.AttemptEnded(model, failed != nullptr ? failed->error.code : ErrorCode::kUnspecified,
-                         succeeded != nullptr ? succeeded->run : absl::ZeroDuration(),
-                         succeeded != nullptr ? succeeded->ttft : absl::ZeroDuration(),
-                         succeeded != nullptr ? succeeded->completion.usage : failed->usage);
+  RuntimeObserver::EndedCall observed = EndedCallOf(succeeded, failed);
+  observed.tenant = job->plan->spec.tenant.value();
+  observed.model = model;
+  observed.cost_usd = prices_.CostUsd(model, observed.usage);
+  observer_.AttemptEnded(observed);
   job->ending = {id, ref};
   const uint64_t limit = call.kind == CallEnd::Kind::kQuotaRefused && call.tokens_short
                              ? scheduler_.LimitBelow(model, demand)

@@ -54,7 +54,8 @@ struct LiveJob {
   std::vector<absl::AnyInvocable<void(absl::StatusOr<const JobMachine*>)>> when_ended;
   absl::Time timer = absl::InfiniteFuture();  // its entry in the coordinator's timers
   absl::Time stage_started;
-  bool counted_queued = false;  // among the coordinator's jobs_queued_
+  StageKind stage_kind = StageKind::kPropose;  // of the stage that started then
+  bool counted_queued = false;                 // among the coordinator's jobs_queued_
   // The attempt whose end is being applied: the record that it brings about belongs to it.
   std::optional<std::pair<WorkerId, AttemptRef>> ending;
 };

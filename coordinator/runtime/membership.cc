@@ -114,6 +114,9 @@ void Membership::Tick() {
 absl::Status Membership::Renew() {
   const absl::Time sent = Loop::Now();
   absl::StatusOr<ClusterView> view = replicas_.Renew(options_.address, coordinator_.live_jobs());
+  Tell([&](MembershipObserver& observer) {
+    observer.Renewed(view.ok(), Loop::Now() - sent, sent + options_.lease);
+  });
   if (absl::IsFailedPrecondition(view.status())) {
     Depose(view.status());
     return view.status();
@@ -136,6 +139,7 @@ absl::Status Membership::Renew() {
     loads.push_back(member.jobs);
     if (!member.address.empty()) addresses[member.epoch] = member.address;
   }
+  Tell([&](MembershipObserver& observer) { observer.MembersSeen(living.size(), dead_members_); });
   coordinator_.SetAddresses(std::move(addresses));
   has_company_ = !loads.empty();
   if (!Bury(*view, watch_.Observe(living, options_.epoch, Loop::Now()))) {
@@ -166,7 +170,10 @@ bool Membership::Bury(const ClusterView& view, const std::vector<uint64_t>& dead
         "its place",
         {{"epoch", epoch}, {"done", status.ok()}});
   }
-  if (status.ok()) dead_members_ += dead.size();
+  if (status.ok()) {
+    dead_members_ += dead.size();
+    Tell([&](MembershipObserver& observer) { observer.Buried(dead.size()); });
+  }
   return true;
 }
 
@@ -186,6 +193,7 @@ absl::Status Membership::ClaimJobs(bool* more) {
     // In between the lease is renewed.
   } while (*more && Loop::Now() < until);
   if (count > 0) LogInfo("took up unfinished jobs", {{"jobs", count}});
+  Tell([&](MembershipObserver& observer) { observer.JobsClaimed(count); });
   return absl::OkStatus();
 }
 
@@ -199,6 +207,7 @@ void Membership::GiveAway(size_t limit) {
   // For the others to come first.
   claim_from_ = Loop::Now() + 2 * interval();
   LogInfo("giving jobs to the other coordinators", {{"jobs", ids.size()}});
+  Tell([&](MembershipObserver& observer) { observer.JobsGivenUp(ids.size()); });
   ReleaseGiven();
 }
 

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/loop/loop.h"
 #include "coordinator/replicas/member_watch.h"
 #include "coordinator/runtime/coordinator.h"
+#include "coordinator/runtime/membership_observer.h"
 #include "coordinator/runtime/quota_sharing.h"
 #include "coordinator/store/replica_store.h"
 
@@ -30,6 +32,7 @@ class Membership {
     absl::Duration lease = absl::Seconds(10);
     // Unfinished jobs that are claimed and read at once: bounds the memory that they take on the way.
     size_t claim_max = 500;
+    MembershipObserver* observer = nullptr;  // borrowed; null: nobody is told
   };
 
   // `coordinator` and `replicas` are borrowed for this object's life. `deposed` is called once, on the membership's
@@ -62,6 +65,9 @@ class Membership {
   void GiveAway(size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void ReleaseGiven() ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
   void Depose(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
+  void Tell(absl::FunctionRef<void(MembershipObserver&)> what) {
+    if (options_.observer != nullptr) what(*options_.observer);
+  }
   absl::Duration interval() const { return options_.lease / 5; }
   absl::Duration pause() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop_);
 

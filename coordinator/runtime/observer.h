@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "coordinator/engine/plan.h"
 #include "coordinator/engine/types.h"
 #include "coordinator/scheduler/quota_book.h"
 
@@ -32,19 +33,26 @@ class RuntimeObserver {
   virtual void JobSubmitted() {}
   // `reason`: "invalid", "queue_full", "conflict", "draining", "store". Any thread.
   virtual void JobRefused(absl::string_view reason) { (void)reason; }
-  virtual void JobEnded(JobState state, bool degraded, absl::Duration latency,
-                        absl::Duration critical_path) {
-    (void)state, (void)degraded, (void)latency, (void)critical_path;
-  }
-  virtual void StageEnded(bool aggregator, absl::Duration latency) {
-    (void)aggregator, (void)latency;
-  }
+  struct EndedJob {
+    absl::string_view tenant;
+    JobState state = JobState::kSucceeded;
+    bool degraded = false;
+    absl::Duration latency;
+    absl::Duration critical_path;
+  };
+  virtual void JobEnded(const EndedJob& job) { (void)job; }
+  virtual void StageEnded(StageKind kind, absl::Duration latency) { (void)kind, (void)latency; }
   virtual void TaskEnded(TaskState state) { (void)state; }
-  // `code` is kUnspecified for a success. `ttft` is zero when the reply was not streamed.
-  virtual void AttemptEnded(absl::string_view model, ErrorCode code, absl::Duration run,
-                            absl::Duration ttft, const Usage& usage) {
-    (void)model, (void)code, (void)run, (void)ttft, (void)usage;
-  }
+  struct EndedCall {
+    absl::string_view tenant;
+    absl::string_view model;
+    ErrorCode code = ErrorCode::kUnspecified;  // for a success
+    absl::Duration run{};
+    absl::Duration ttft{};  // zero when the reply was not streamed
+    Usage usage{};
+    double cost_usd = 0;  // by the price table
+  };
+  virtual void AttemptEnded(const EndedCall& call) { (void)call; }
   virtual void AttemptQueued(absl::Duration wait) { (void)wait; }
   // A call whose result was lost or could not be adopted is made again.
   virtual void CallDuplicated() {}
@@ -60,6 +68,8 @@ class RuntimeObserver {
   virtual void HedgeWasted(uint64_t tokens) { (void)tokens; }
   virtual void FellBack(absl::string_view from_model) { (void)from_model; }
   virtual void Retried() {}
+  // None of a worker's calls has moved for too long: they are made elsewhere.
+  virtual void WorkerDeaf() {}
   // A running call that was cancelled is closed, `took` after that was decided.
   virtual void CallCancelled(absl::Duration took) { (void)took; }
   struct QuotaLevels {

@@ -179,7 +179,9 @@ void GroupWriter::Run() {
     Group group;
     switch (NextTurn(group)) {
       case Turn::kCommit: {
+        const absl::Time began = Loop::Now();
         absl::Status status = sink_->Apply(group);
+        if (options_.tried) options_.tried(group.size(), Loop::Now() - began, status.ok());
         if (status.ok()) {
           Succeed(std::move(group));
         } else {

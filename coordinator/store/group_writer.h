@@ -53,6 +53,9 @@ class GroupWriter {
     size_t write_bytes_max = size_t{256} << 20;
     // A group that takes longer than this means that the disk hangs: Health() says so, and inserts are refused.
     absl::Duration stall_limit = absl::Seconds(5);
+    // Told of each group after it was tried: its writes, how long it took, whether it is durable. On the writer's
+    // thread. Null: nobody is told.
+    std::function<void(size_t writes, absl::Duration took, bool ok)> tried;
     // Asked before a job is accepted, by any thread, and part of Health(): not OK refuses it. Null: all are.
     std::function<absl::Status()> accepts;
     // Between attempts while the disk refuses.

@@ -18,8 +18,7 @@ constexpr char kSupported[] =
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
-                                                       JobStore::CallbackRunner run_callbacks,
+absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url, StoreHooks hooks,
                                                        uint64_t free_bytes_min) {
   if (absl::ConsumePrefix(&url, "sqlite:")) {
     if (url.empty() || url == ":memory:") {
@@ -28,13 +27,15 @@ absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
           "sqlite:/var/lib/moa/jobs.db");
     }
     SqliteJobStoreOptions options;
-    options.writer.run_callbacks = std::move(run_callbacks);
+    options.writer.run_callbacks = std::move(hooks.run_callbacks);
+    options.writer.tried = std::move(hooks.tried);
     options.free_bytes_min = free_bytes_min;
     return OpenSqliteJobStore(std::string(url), std::move(options));
   }
   if (absl::StartsWith(url, "postgres://") || absl::StartsWith(url, "postgresql://")) {
     PostgresJobStoreOptions options;
-    options.writer.run_callbacks = std::move(run_callbacks);
+    options.writer.run_callbacks = std::move(hooks.run_callbacks);
+    options.writer.tried = std::move(hooks.tried);
     return OpenPostgresJobStore(std::string(url), std::move(options));
   }
   if (absl::StartsWith(url, "postgres")) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -8,13 +10,17 @@
 
 namespace moa {
 
+// What a store tells, and who runs its callbacks; as the fields of GroupWriter::Options.
+struct StoreHooks {
+  JobStore::CallbackRunner run_callbacks;
+  std::function<void(size_t writes, absl::Duration took, bool ok)> tried;
+};
+
 // Opens the store that `--store` names: `sqlite:PATH`, an embedded database in one file, or
-// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (or postgresql://). Blocks. `run_callbacks` as JobStore::CallbackRunner;
-// null runs them on the writer's thread.
+// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (or postgresql://). Blocks.
 //   INVALID_ARGUMENT  not an address of a store; the message says what is one, and never a password
 //   others            as OpenSqliteJobStore and OpenPostgresJobStore
-absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url,
-                                                       JobStore::CallbackRunner run_callbacks,
+absl::StatusOr<std::unique_ptr<JobStore>> OpenJobStore(absl::string_view url, StoreHooks hooks,
                                                        uint64_t free_bytes_min = 0);
 
 }  // namespace moa

@@ -65,7 +65,7 @@ void Fill(int64_t jobs, absl::string_view into, absl::string_view hash,
 }
 
 void FillSqlite(const std::string& path, int64_t jobs) {
-  { Check(OpenJobStore("sqlite:" + path, nullptr).status()); }
+  { Check(OpenJobStore("sqlite:" + path, {}).status()); }
   auto database = Database::Open(path, {});
   Check(database.status());
   Check((*database)->Execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; BEGIN"));
@@ -76,7 +76,7 @@ void FillSqlite(const std::string& path, int64_t jobs) {
 }
 
 void FillPostgres(const std::string& url, int64_t jobs) {
-  { Check(OpenJobStore(url, nullptr).status()); }
+  { Check(OpenJobStore(url, {}).status()); }
   auto session = Session::Connect(url);
   Check(session.status());
   (*session)->SetAnswerTimeout(absl::Minutes(5));

@@ -72,6 +72,7 @@ absl::Status Worker::Open() {
   MOA_ASSIGN_OR_RETURN(upstream_,
                        upstream::UpstreamClient::Create(loop_, MakeUpstreamOptions(options_)));
   identity_.provider = std::string(upstream_->provider().name);
+  metrics_.SetProvider(identity_.provider);
   identity_.key_fingerprint = upstream_->key_fingerprint();
   MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                        MakeChannelCredentials(options_.tls));

@@ -1,5 +1,7 @@
 #include "worker/rpc/worker_metrics.h"
 
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "common/base/version.h"
 
@@ -11,19 +13,18 @@ using upstream::ErrorCode;
 
 constexpr char kOtherModel[] = "other";
 
-// The buckets that OpenTelemetry's conventions for generative models advise.
+// The buckets that OpenTelemetry's conventions for generative models advise, and finer ones below: this provider is
+// that fast.
 Histogram::BucketBoundaries DurationBuckets() {
-  return {.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
+  return {.001, .002, .005, .01,  .02,   .04,   .08,   .16,  .32,
+          .64,  1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
+}
+Histogram::BucketBoundaries ChunkBuckets() {
+  return {.0001, .00025, .0005, .001, .0025, .005, .01, .02, .04, .08, .16, .32, .64, 1.28, 2.56};
 }
 Histogram::BucketBoundaries TokenBuckets() {
   return {1,     4,     16,     64,      256,     1024,     4096,
           16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
-}
-
-prometheus::Labels CallLabels(const std::string& model) {
-  return {{"gen_ai_operation_name", "chat"},
-          {"gen_ai_provider_name", "cerebras"},
-          {"gen_ai_request_model", model}};
 }
 
 prometheus::Labels With(prometheus::Labels labels, const char* name, const std::string& value) {
@@ -47,6 +48,10 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
                                .Name("gen_ai_client_operation_time_to_first_chunk_seconds")
                                .Help("Time until the first piece of streamed replies")
                                .Register(registry)),
+      time_per_chunk_(prometheus::BuildHistogram()
+                          .Name("gen_ai_client_operation_time_per_output_chunk_seconds")
+                          .Help("Mean time from one piece of a streamed reply to the next")
+                          .Register(registry)),
       token_usage_(prometheus::BuildHistogram()
                        .Name("gen_ai_client_token_usage")
                        .Help("Tokens of each call, as the provider counted them")
@@ -76,7 +81,17 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
       .Register(registry)
       .Add({{"version", MoaVersion()}})
       .Set(1);
+}
+
+void WorkerMetrics::SetProvider(std::string name) {
+  provider_ = std::move(name);
   Of(kOtherModel);  // so that dashboards find the series before the first call
+}
+
+prometheus::Labels WorkerMetrics::CallLabels(const std::string& model) const {
+  return {{"gen_ai_operation_name", "chat"},
+          {"gen_ai_provider_name", provider_},
+          {"gen_ai_request_model", model}};
 }
 
 void WorkerMetrics::AnnounceModels(const std::vector<std::string>& models) {
@@ -97,6 +112,9 @@ void WorkerMetrics::CountAttempt(absl::string_view model, const upstream::CallRe
   metrics.duration[code]->Observe(absl::ToDoubleSeconds(result.run_time));
   if (result.time_to_first_token > absl::ZeroDuration()) {
     metrics.time_to_first_chunk->Observe(absl::ToDoubleSeconds(result.time_to_first_token));
+  }
+  if (result.time_per_chunk > absl::ZeroDuration()) {
+    metrics.time_per_chunk->Observe(absl::ToDoubleSeconds(result.time_per_chunk));
   }
   const upstream::Usage& usage = result.ok() ? result.completion().usage : result.error().usage;
   if (usage.prompt_tokens > 0) {
@@ -129,6 +147,7 @@ WorkerMetrics::ModelMetrics& WorkerMetrics::Of(absl::string_view model) {
   if (!is_new) return metrics;
   const prometheus::Labels labels = CallLabels(label);
   metrics.time_to_first_chunk = &time_to_first_chunk_.Add(labels, DurationBuckets());
+  metrics.time_per_chunk = &time_per_chunk_.Add(labels, ChunkBuckets());
   metrics.input_tokens =
       &token_usage_.Add(With(labels, "gen_ai_token_type", "input"), TokenBuckets());
   metrics.output_tokens =

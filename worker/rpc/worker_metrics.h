@@ -39,6 +39,8 @@ class WorkerMetrics {
 
   explicit WorkerMetrics(prometheus::Registry& registry);
 
+  // What the calls' series say of who answers them: before the first call.
+  void SetProvider(std::string name);
   // The provider's list: from now on these have labels of their own.
   void AnnounceModels(const std::vector<std::string>& models);
   void CountAttempt(absl::string_view model, const upstream::CallResult& result);
@@ -49,6 +51,7 @@ class WorkerMetrics {
  private:
   struct ModelMetrics {
     prometheus::Histogram* time_to_first_chunk;
+    prometheus::Histogram* time_per_chunk;
     prometheus::Histogram* input_tokens;
     prometheus::Histogram* output_tokens;
     // By error code; kUnspecified stands for success.
@@ -56,11 +59,13 @@ class WorkerMetrics {
     absl::flat_hash_map<upstream::ErrorCode, prometheus::Counter*> attempts;
   };
 
+  prometheus::Labels CallLabels(const std::string& model) const;
   ModelMetrics& Of(absl::string_view model);
   void AddOutcome(const std::string& label, ModelMetrics& metrics, upstream::ErrorCode code);
 
   prometheus::Family<prometheus::Histogram>& duration_;
   prometheus::Family<prometheus::Histogram>& time_to_first_chunk_;
+  prometheus::Family<prometheus::Histogram>& time_per_chunk_;
   prometheus::Family<prometheus::Histogram>& token_usage_;
   prometheus::Family<prometheus::Counter>& attempts_;
   prometheus::Gauge* slots_used_;
@@ -69,6 +74,7 @@ class WorkerMetrics {
   prometheus::Gauge* sessions_disconnected_;
   prometheus::Counter* results_dropped_;
 
+  std::string provider_;
   absl::flat_hash_set<std::string> announced_;  // only grows, up to kModelsMax
   absl::flat_hash_map<std::string, ModelMetrics> models_;
 };

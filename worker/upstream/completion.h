@@ -131,6 +131,8 @@ struct CallResult {
   // Of run_time, until the first piece of content, reasoning or tool call; zero when none came or
   // the reply was not streamed.
   absl::Duration time_to_first_token;
+  // From one piece of a streamed reply to the next, on average; zero where there were not two.
+  absl::Duration time_per_chunk;
   RateLimits rate_limits;
   // Bytes of content and reasoning that had come, also when the call failed or was cancelled.
   size_t received_bytes = 0;

@@ -303,7 +303,9 @@ absl::Status ReplyReader::AddEvent(const SseParser::Event& event, StreamedReply*
   for (const auto& [key, value] : members) {
     if (key == "choices") {
       known = true;
-      ReadChoices(value, texts, &reply->completion, &reply->has_token);
+      bool token = false;
+      ReadChoices(value, texts, &reply->completion, &token);
+      reply->chunks += token ? 1 : 0;
     } else if (key == "error") {
       has_error |= !value.is_null();
     } else {

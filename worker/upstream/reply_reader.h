@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,8 @@ namespace moa::upstream {
 // What has come of a streamed reply.
 struct StreamedReply {
   Completion completion;
-  bool has_token = false;  // a piece of content, reasoning or a tool call has come
-  bool done = false;       // [DONE] has come: what follows is ignored
+  uint32_t chunks = 0;  // that held content, reasoning or a piece of a tool call
+  bool done = false;    // [DONE] has come: what follows is ignored
   // The error object or error event that ended the stream.
   std::optional<ProviderError> error;
 };

@@ -121,6 +121,7 @@ void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> header
   headers_ = std::move(headers);
   start_time_ = now;
   first_token_time_ = absl::InfinitePast();
+  last_token_time_ = absl::InfinitePast();
   last_byte_time_ = absl::InfinitePast();
   end_mark_time_ = absl::InfiniteFuture();
   error_text_[0] = '\0';
@@ -258,7 +259,7 @@ void Transfer::FailOversized(absl::string_view option, size_t limit) {
 }
 
 void Transfer::TakeEvents(absl::string_view bytes) {
-  const bool had_token = streamed_.has_token;
+  const uint32_t chunks_before = streamed_.chunks;
   absl::Status read;
   const absl::Status split = sse_.Feed(bytes, [&](const SseParser::Event& event) {
     if (read.ok()) read = shared_.reader.AddEvent(event, &streamed_);
@@ -268,7 +269,10 @@ void Transfer::TakeEvents(absl::string_view bytes) {
   } else if (!read.ok()) {
     Fail(Failure::Kind::kMalformed, std::string(read.message()));
   }
-  if (streamed_.has_token && !had_token) first_token_time_ = last_byte_time_;
+  if (streamed_.chunks > chunks_before) {
+    if (chunks_before == 0) first_token_time_ = last_byte_time_;
+    last_token_time_ = last_byte_time_;
+  }
   if (streamed_.done && end_mark_time_ == absl::InfiniteFuture()) {
     end_mark_time_ = last_byte_time_;
     ReportDeadline();

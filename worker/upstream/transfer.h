@@ -134,6 +134,7 @@ class Transfer {
   absl::Time start_time_;
   absl::Time end_time_;
   absl::Time first_token_time_;
+  absl::Time last_token_time_;
   absl::Time last_byte_time_;
   absl::Time end_mark_time_;  // when [DONE] came
   bool fresh_try_ = false;

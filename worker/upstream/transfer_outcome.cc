@@ -99,6 +99,9 @@ CallResult Transfer::TakeResult() {
   if (first_token_time_ != absl::InfinitePast()) {
     result.time_to_first_token = first_token_time_ - start_time_;
   }
+  if (streamed_.chunks > 1) {
+    result.time_per_chunk = (last_token_time_ - first_token_time_) / (streamed_.chunks - 1);
+  }
   result.rate_limits = head_.rate_limits;
   result.received_bytes =
       streamed_.completion.content.size() + streamed_.completion.reasoning.size();

@@ -23,7 +23,7 @@ using testing::Not;
 class PostgresOpenTest : public testing::Test {
  protected:
   static absl::StatusOr<std::unique_ptr<JobStore>> Open(const std::string& url) {
-    return OpenJobStore(url, nullptr);
+    return OpenJobStore(url, {});
   }
 
   static std::string Value(Session& session, const std::string& sql) {

@@ -281,13 +281,12 @@ TEST_F(StoreOpenTest, ADirectoryWithoutPermissionIsRefused) {
 }
 
 TEST_F(StoreOpenTest, AddressesOfStoresAreTakenApart) {
-  EXPECT_OK(OpenJobStore("sqlite:" + path_, nullptr));
-  EXPECT_THAT(OpenJobStore("sqlite:", nullptr), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(OpenJobStore("sqlite::memory:", nullptr),
-              StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(OpenJobStore(path_, nullptr),
+  EXPECT_OK(OpenJobStore("sqlite:" + path_, {}));
+  EXPECT_THAT(OpenJobStore("sqlite:", {}), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(OpenJobStore("sqlite::memory:", {}), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(OpenJobStore(path_, {}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sqlite:PATH")));
-  EXPECT_THAT(OpenJobStore("postgres:u:secret@host/db", nullptr),
+  EXPECT_THAT(OpenJobStore("postgres:u:secret@host/db", {}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("postgres://"), Not(HasSubstr("secret")))));
 }

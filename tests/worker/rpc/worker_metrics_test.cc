@@ -16,6 +16,7 @@ using testing::Not;
 
 class WorkerMetricsTest : public testing::Test {
  protected:
+  WorkerMetricsTest() { metrics_.SetProvider("cerebras"); }
   std::string Scrape() { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
   prometheus::Registry registry_;
@@ -31,6 +32,7 @@ TEST_F(WorkerMetricsTest, CountsCallsTokensAndTimesByModel) {
   result.outcome = completion;
   result.run_time = absl::Milliseconds(30);
   result.time_to_first_token = absl::Milliseconds(5);
+  result.time_per_chunk = absl::Microseconds(300);
   metrics_.CountAttempt("gpt-oss-120b", result);
   EXPECT_THAT(
       Scrape(),
@@ -41,6 +43,9 @@ TEST_F(WorkerMetricsTest, CountsCallsTokensAndTimesByModel) {
               "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 0.03"),
           HasSubstr("gen_ai_request_model=\"gpt-oss-120b\",gen_ai_token_type=\"input\"} 10"),
           HasSubstr("gen_ai_request_model=\"gpt-oss-120b\",gen_ai_token_type=\"output\"} 20"),
+          HasSubstr(
+              "time_per_output_chunk_seconds_sum{gen_ai_operation_name=\"chat\","
+              "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 0.0003"),
           HasSubstr("time_to_first_chunk_seconds_count{gen_ai_operation_name=\"chat\","
                     "gen_ai_provider_name=\"cerebras\",gen_ai_request_model=\"gpt-oss-120b\"} 1")));
 }
