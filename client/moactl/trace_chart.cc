@@ -35,14 +35,14 @@ Look LookOf(Phase phase) {
     case Phase::kRecording:
       return {"-", Style::kDim, "until recorded"};
     case Phase::kOut:
-      return {"~", Style::kYellow, "sent, end not known"};
+      return {"~", Style::kYellow, "end not known"};
   }
   return {" ", Style::kPlain, ""};
 }
 
 Phase PhaseAt(const TaskTrace& task, absl::Duration time) {
   if (time < task.begin || time >= task.end) return Phase::kNone;
-  if (task.is_out()) return Phase::kOut;
+  if (task.may_be_out()) return Phase::kOut;
   if (!task.call || time < task.call->begin) return Phase::kWaiting;
   if (time >= task.call->end) return Phase::kRecording;
   const bool before = task.call->first_token && time < *task.call->first_token;
@@ -158,7 +158,7 @@ class Chart {
     if (task.call && !has_call) {
       phases[CellOf(task.call->begin)] = Phase::kAnswering;
     } else if (is_empty) {
-      phases[CellOf(task.begin)] = task.is_out() ? Phase::kOut : Phase::kWaiting;
+      phases[CellOf(task.begin)] = task.may_be_out() ? Phase::kOut : Phase::kWaiting;
     }
     return phases;
   }
@@ -208,7 +208,7 @@ void AppendLegend(size_t width, std::vector<StyledLine>& lines) {
        {Phase::kWaiting, Phase::kToFirstToken, Phase::kAnswering, Phase::kRecording, Phase::kOut}) {
     items.push_back(absl::StrCat(LookOf(phase).mark, " ", LookOf(phase).meaning));
   }
-  items.push_back("* longest call of its stage");
+  items.emplace_back("* longest call of its stage");
   std::string line;
   for (const std::string& item : items) {
     if (!line.empty() && DisplayWidth(line) + 2 + DisplayWidth(item) > width) {

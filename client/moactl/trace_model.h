@@ -41,8 +41,8 @@ struct TaskTrace {
   // Absent: never sent, between two attempts when it ended, or not known since the task is open.
   std::optional<CallTrace> call;
 
-  // It has been sent and has not come back, as far as is known.
-  bool is_out() const { return is_open && attempts > 0 && state != v1::TASK_STATE_QUEUED; }
+  // It is under way, or may have been when the job's end cut it off, of which no event tells.
+  bool may_be_out() const { return is_open && state != v1::TASK_STATE_QUEUED; }
 };
 
 struct StageTrace {

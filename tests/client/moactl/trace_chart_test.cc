@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
@@ -40,7 +40,7 @@ layer 1 round 1  594 ms
 aggregator  396 ms
 * aggregator                               ·░░░███████████████  350 ms ×2 hedged
 · waiting  ░ until the first token  █ answering  - until recorded
-~ sent, end not known  * longest call of its stage
+~ end not known  * longest call of its stage
 where the time went
   queueing         66.0 ms    6.6%  until these calls were sent, with retries
   calls           850.0 ms   85.0%  the longest of each stage
@@ -64,7 +64,7 @@ aggregator  396 ms
 * aggregator           ░█████ 350 ms ×2…
 · waiting  ░ until the first token
 █ answering  - until recorded
-~ sent, end not known
+~ end not known
 * longest call of its stage
 where the time went
   queueing         66.0 ms    6.6%
@@ -122,10 +122,11 @@ TEST(TraceChartTest, ShowsWhatIsUnderWay) {
 TEST(TraceChartTest, StaysReadableWithAHundredTasks) {
   EventLog log;
   std::vector<std::string> agents;
+  agents.reserve(100);
   for (int i = 0; i < 100; ++i) agents.push_back(absl::StrCat("agent ", i));
   log.Start(0, 1, v1::STAGE_KIND_PROPOSE, agents);
   for (uint32_t i = 0; i < 100; ++i) {
-    log.Finish(10 * i + 2, i, v1::TASK_STATE_SUCCEEDED, {10 * i, 1, 0});
+    log.Finish(10 * i + 2, i, v1::TASK_STATE_SUCCEEDED, {uint64_t{10} * i, 1, 0});
   }
   log.End(1000, v1::JOB_STATE_SUCCEEDED);
   const std::vector<StyledLine> lines = TraceChart(MakeTrace(TracedJob(), log.events()), 80);
