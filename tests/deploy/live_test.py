@@ -1,7 +1,8 @@
 """The shipped Prometheus files and dashboards against the real programs: every metric that they name is served, every
-recording rule and every panel has data that is a number, and every alert can be evaluated.
+recording rule and every panel has data that is a number, every alert can be evaluated, and an outage raises those that
+are about it.
 
-usage: live_test.py BIN_DIR
+usage: live_test.py BIN_DIR [Monitoring|Outage]
 """
 
 import glob
@@ -272,6 +273,30 @@ class Monitoring(unittest.TestCase):
                         if not exists and not (label in ("outcome", "error_type") and value in codes):
                             wrong.append(f"{where}: {metric} has no {label}={value}")
         self.assertEqual(wrong, [])
+
+
+class Outage(unittest.TestCase):
+    def test_what_dies_is_noticed(self):
+        """Killed workers and a killed coordinator: the alerts' expressions become true, each for its instance."""
+        cluster = LiveCluster(BIN_DIR)
+        self.addCleanup(lambda: self.assertEqual(cluster.close(), []))
+        cluster.start_all()
+        cluster.start_prometheus()
+        cluster.wait_for_scrapes(2)
+
+        def noticed():
+            return {(alert["labels"]["alertname"], alert["labels"].get("instance", ""))
+                    for alert in cluster.api("alerts")["alerts"]}
+        self.assertEqual(noticed(), set())
+        survivor, victim = cluster.metrics["moa-coordinator"]
+        for name in ("worker-1", "worker-2", "coordinator-2"):
+            cluster.kill(name)
+        expected = {("MoaNoWorkers", survivor), ("MoaCoordinatorDown", victim)}
+        expected |= {("MoaWorkerDown", address) for address in cluster.metrics["moa-worker"]}
+        wait_until("the outage is noticed", lambda: expected <= noticed())
+        # Its lease ends, and the other one says so.
+        wait_until("the dead coordinator is noticed",
+                   lambda: ("MoaCoordinatorDeclaredDead", "") in noticed(), seconds=25)
 
 
 if __name__ == "__main__":
