@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
+#include "common/loop/loop.h"
 #include "coordinator/metrics/cluster_metrics.h"
 #include "tests/coordinator/store/memory_job_store.h"
 
