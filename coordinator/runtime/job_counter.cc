@@ -17,26 +17,30 @@ constexpr size_t kTenantsMax = 1000;
 
 void JobCounter::Count(const std::string& tenant, Done done) {
   const absl::Time asked = Loop::Now();
-  {
-    MutexLock lock(mutex_);
-    const auto kept = kept_.find(tenant);
-    if (kept != kept_.end() && asked <= kept->second.began + kOldest) {
-      const bool old = asked > kept->second.began + kParts * kept->second.cost;
-      if (old && !std::exchange(kept->second.again, true)) {
-        loop_.Post([this, tenant] { CountNow(tenant).IgnoreError(); });
-      }
-      return done(kept->second.counted);
-    }
-  }
+  if (const std::optional<CountedJobs> recent = Recent(tenant, asked)) return done(*recent);
   loop_.Post([this, tenant, asked, done = std::move(done)]() mutable {
+    std::optional<CountedJobs> counted;
     {
       // Somebody else has asked at the same time.
       MutexLock lock(mutex_);
       const auto kept = kept_.find(tenant);
-      if (kept != kept_.end() && kept->second.began >= asked) return done(kept->second.counted);
+      if (kept != kept_.end() && kept->second.began >= asked) counted = kept->second.counted;
     }
+    if (counted) return done(*counted);
     done(CountNow(tenant));
   });
+}
+
+std::optional<CountedJobs> JobCounter::Recent(const std::string& tenant, absl::Time asked) {
+  MutexLock lock(mutex_);
+  const auto it = kept_.find(tenant);
+  if (it == kept_.end()) return std::nullopt;
+  Kept& kept = it->second;
+  if (asked > kept.began + kOldest) return std::nullopt;
+  if (asked > kept.began + kParts * kept.cost && !std::exchange(kept.again, true)) {
+    loop_.Post([this, tenant] { CountNow(tenant).IgnoreError(); });
+  }
+  return kept.counted;
 }
 
 absl::StatusOr<CountedJobs> JobCounter::CountNow(const std::string& tenant) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -39,6 +40,9 @@ class JobCounter {
     absl::Duration cost;  // how long it took
     bool again = false;   // being counted again
   };
+  // What callers get without waiting, if there is any: a slow count that is not too old. Begins the next one when it is
+  // due.
+  std::optional<CountedJobs> Recent(const std::string& tenant, absl::Time asked);
   absl::StatusOr<CountedJobs> CountNow(const std::string& tenant);
 
   JobStore& store_;
