@@ -19,7 +19,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MONITORING = os.path.join(ROOT, "deploy", "monitoring")
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60  # however slow the machine is; what is right never takes so long
 # What an agent's prompt says, to what the simulator does with the call.
 FAULTS = ("status=400,prompt=PLEASE-REFUSE", "status=503,prompt=PLEASE-BREAK,model=qwen-3.8-27b", "slow=30s,prompt=PLEASE-WAIT")
 

@@ -56,6 +56,8 @@ moa:
   aggregator: {model: gpt-oss-120b, max_completion_tokens: 100}
 """
 
+OF_TIMES = {"MoaQueueOld", "MoaQueueStuck", "MoaStoreSlow", "MoaLeaseRunningOut", "MoaLeaseRenewalsFail"}
+
 # What Grafana puts in for its variables. The window holds the whole run.
 VARIABLES = {"$__rate_interval": "1m", "$__interval": "5s", "$__range": "1m", "$job": ".*", "$instance": ".*",
              "$model": ".*"}
@@ -83,6 +85,11 @@ def names_in(expr):
 def error_codes():
     with open(os.path.join(ROOT, "coordinator", "engine", "types.cc"), encoding="utf-8") as file:
         return {name.lower() for name in re.findall(r'return "([A-Z_]+)";', file.read())}
+
+
+def counts(alert):
+    """Not what a slow machine brings about for a moment: pending alerts of times."""
+    return alert["state"] == "firing" or alert["labels"]["alertname"] not in OF_TIMES
 
 
 class Monitoring(unittest.TestCase):
@@ -210,7 +217,7 @@ class Monitoring(unittest.TestCase):
         self.assertGreater(min(kinds.values()), 20)
 
     def test_a_healthy_cluster_raises_no_alert_but_for_its_failed_jobs(self):
-        raised = {alert["labels"]["alertname"] for alert in self.cluster.api("alerts")["alerts"]}
+        raised = {alert["labels"]["alertname"] for alert in self.cluster.api("alerts")["alerts"] if counts(alert)}
         self.assertLessEqual(raised, {"MoaProviderErrors", "MoaProviderStorm"},
                              "the provider was broken on purpose, nothing else was")
 
@@ -286,7 +293,7 @@ class Outage(unittest.TestCase):
 
         def noticed():
             return {(alert["labels"]["alertname"], alert["labels"].get("instance", ""))
-                    for alert in cluster.api("alerts")["alerts"]}
+                    for alert in cluster.api("alerts")["alerts"] if counts(alert)}
         self.assertEqual(noticed(), set())
         survivor, victim = cluster.metrics["moa-coordinator"]
         for name in ("worker-1", "worker-2", "coordinator-2"):
@@ -295,8 +302,7 @@ class Outage(unittest.TestCase):
         expected |= {("MoaWorkerDown", address) for address in cluster.metrics["moa-worker"]}
         wait_until("the outage is noticed", lambda: expected <= noticed())
         # Its lease ends, and the other one says so.
-        wait_until("the dead coordinator is noticed",
-                   lambda: ("MoaCoordinatorDeclaredDead", "") in noticed(), seconds=25)
+        wait_until("the dead coordinator is noticed", lambda: ("MoaCoordinatorDeclaredDead", "") in noticed())
 
 
 if __name__ == "__main__":

@@ -11,22 +11,10 @@
 #include "client/moactl/names.h"
 #include "common/document/document.h"
 #include "tests/client/lib/fake_coordinator.h"
+#include "tests/client/moactl/json_checks.h"
 
 namespace moa {
 namespace {
-
-Document Parsed(const std::string& json) {
-  Problems problems;
-  const auto document = ReadJson(json, "out.json", problems);
-  EXPECT_TRUE(document.has_value()) << problems.ToString() << "\n" << json;
-  return *document;
-}
-
-std::vector<std::string> KeysOf(const Node& node) {
-  std::vector<std::string> keys;
-  for (const Node& child : node.children) keys.push_back(child.key);
-  return keys;
-}
 
 TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
   const Document json = Parsed(JobJson(FinishedJob("J1")));
