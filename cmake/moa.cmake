@@ -5,7 +5,7 @@
 function(moa_library NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PUBLIC_DEPS" ${ARGN})
   add_library(${NAME} STATIC ${ARG_SOURCES})
-  target_include_directories(${NAME} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_include_directories(${NAME} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_link_libraries(${NAME} PRIVATE moa_warnings ${ARG_DEPS} PUBLIC ${ARG_PUBLIC_DEPS})
   if(MOA_UNITY)
     set_target_properties(${NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)

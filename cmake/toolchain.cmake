@@ -7,6 +7,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 option(MOA_TESTS "Build the tests" ON)
 option(MOA_GRPC "Build everything that needs gRPC (off for ThreadSanitizer)" ON)
+option(MOA_CONSOLE_REQUIRED "Fail where the gateway's web console cannot be bundled" OFF)
 option(MOA_UNITY "Unity builds for our own libraries" OFF)
 set(MOA_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 

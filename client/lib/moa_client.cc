@@ -19,6 +19,7 @@
 #include "common/net/grpc_defaults.h"
 #include "common/net/random_id.h"
 #include "common/net/tls.h"
+#include "common/trace/trace_context.h"
 #include "moa/v1/moa.grpc.pb.h"
 
 namespace moa {
@@ -158,7 +159,11 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   state->options = std::move(options);
   for (const absl::string_view text : absl::StrSplit(state->options.address, ',')) {
     MOA_ASSIGN_OR_RETURN(const Address address, ParseAddress(text));
-    auto channel = grpc::CreateCustomChannel(address.ToString(), credentials, ChannelDefaults());
+    grpc::ChannelArguments arguments = ChannelDefaults();
+    // A name may stand for several coordinators. Calls go to one after the other, so that one that is repeated because
+    // the first is shutting down finds another.
+    if (!IsIpAddress(address.host)) arguments.SetLoadBalancingPolicyName("round_robin");
+    auto channel = grpc::CreateCustomChannel(address.ToString(), credentials, arguments);
     auto stub = v1::MoaService::NewStub(channel);
     state->coordinators.push_back(
         {.address = address.ToString(), .channel = std::move(channel), .stub = std::move(stub)});
@@ -167,13 +172,17 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
 }
 
 absl::StatusOr<v1::SubmitJobResponse> Client::Submit(const v1::JobSpec& job,
-                                                     absl::string_view idempotency_key) {
+                                                     absl::string_view idempotency_key,
+                                                     const CallerTrace& caller) {
   v1::SubmitJobRequest request;
   *request.mutable_job() = job;
   request.set_idempotency_key(idempotency_key.empty() ? RandomId() : std::string(idempotency_key));
+  const auto trace = ParseTraceContext(caller.traceparent, caller.tracestate);
   v1::SubmitJobResponse response;
   const absl::Status status =
       state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        if (trace) context.AddMetadata("traceparent", TraceParent(*trace));
+        if (trace && !trace->state.empty()) context.AddMetadata("tracestate", trace->state);
         return coordinator.stub->SubmitJob(&context, request, &response);
       });
   if (status.code() == absl::StatusCode::kDeadlineExceeded) {
@@ -203,6 +212,7 @@ absl::Status Client::List(const ListOptions& options,
   request.set_tenant(options.tenant);
   for (const v1::JobState state : options.states) request.add_states(state);
   request.set_page_size(options.page_size);
+  request.set_search(options.search);
   do {
     v1::ListJobsResponse response;
     MOA_RETURN_IF_ERROR(
@@ -215,6 +225,42 @@ absl::Status Client::List(const ListOptions& options,
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   return absl::OkStatus();
+}
+
+absl::Status Client::Grades(const GradeOptions& options,
+                            const std::function<bool(const v1::Grade&)>& on_grade) {
+  v1::ListGradesRequest request;
+  request.set_tenant(options.tenant);
+  if (!options.grader.name().empty() || !options.grader.definition().empty()) {
+    *request.mutable_grader() = options.grader;
+  }
+  request.set_config(options.config);
+  request.set_page_size(options.size);
+  do {
+    v1::ListGradesResponse response;
+    MOA_RETURN_IF_ERROR(
+        state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+          return coordinator.stub->ListGrades(&context, request, &response);
+        }));
+    for (const v1::Grade& grade : response.grades()) {
+      if (!on_grade(grade)) return absl::OkStatus();
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::LeaderboardRow>> Client::Leaderboard(const GradeOptions& options) {
+  v1::GetLeaderboardRequest request;
+  request.set_tenant(options.tenant);
+  *request.mutable_grader() = options.grader;
+  request.set_size(options.size);
+  v1::GetLeaderboardResponse response;
+  MOA_RETURN_IF_ERROR(
+      state_->Unary([&](const State::Coordinator& coordinator, grpc::ClientContext& context) {
+        return coordinator.stub->GetLeaderboard(&context, request, &response);
+      }));
+  return std::vector<v1::LeaderboardRow>(response.rows().begin(), response.rows().end());
 }
 
 absl::StatusOr<v1::CountJobsResponse> Client::Count(absl::string_view tenant) {

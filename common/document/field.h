@@ -54,6 +54,9 @@ class Field {
   // node().key is the key.
   std::vector<Field> Entries() const;
 
+  // What Report adds to.
+  Problems& problems() const { return *problems_; }
+
   // Adds a problem at this place, or, for an absent field, at the mapping that should hold it.
   void Report(std::string message) const;
   // The problem that Report would add.

@@ -37,6 +37,9 @@ struct FlagSet::State {
   std::map<std::string, Flag> flags;
   bool help = false;
   bool version = false;
+  CLI::Option* action = nullptr;
+  std::function<int(const std::string&)> run_action;
+  bool acts() const { return action != nullptr && action->count() > 0; }
 };
 
 FlagSet::FlagSet(Program program) : state_(std::make_unique<State>(std::move(program))) {
@@ -171,6 +174,14 @@ void FlagSet::Choice(const std::string& name, std::string* value, std::vector<st
       });
 }
 
+void FlagSet::Action(const std::string& name, const std::string& placeholder,
+                     const std::string& help, std::function<int(const std::string& text)> run) {
+  MOA_CHECK(state_->action == nullptr);
+  state_->action = state_->app.add_option(absl::StrCat("--", name), help);
+  state_->action->type_name(placeholder)->group("Help")->take_last();
+  state_->run_action = std::move(run);
+}
+
 void FlagSet::AlsoEnvironment(const std::string& name, std::string variable) {
   const auto it = state_->flags.find(name);
   MOA_CHECK(it != state_->flags.end());
@@ -198,7 +209,7 @@ absl::Status FlagSet::Parse(const std::vector<std::string>& args, const Environm
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(error.what());
   }
-  if (state_->help || state_->version) return absl::OkStatus();
+  if (state_->help || state_->version || state_->acts()) return absl::OkStatus();
   for (const std::string& name : state_->order) {
     Flag& flag = state_->flags.at(name);
     flag.given = flag.option->count() > 0;
@@ -241,6 +252,7 @@ std::optional<int> FlagSet::ParseOrExit(int argc, const char* const* argv) {
     std::printf("%s %s\n", state_->program.name.c_str(), state_->program.version.c_str());
     return 0;
   }
+  if (state_->acts()) return state_->run_action(state_->action->results().back());
   return std::nullopt;
 }
 

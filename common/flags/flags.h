@@ -67,6 +67,11 @@ class FlagSet {
   void Choice(const std::string& name, std::string* value, std::vector<std::string> choices,
               const std::string& help);
 
+  // A flag that does something else instead of what the program is for, and ends it, as --help does: nothing is
+  // required then. It reads no environment variable. `run` gets the flag's text and returns the exit status.
+  void Action(const std::string& name, const std::string& placeholder, const std::string& help,
+              std::function<int(const std::string& text)> run);
+
   // The flag also reads this variable, after `<env_prefix><NAME>`: CEREBRAS_BASE_URL for "base-url".
   void AlsoEnvironment(const std::string& name, std::string variable);
   // Parsing fails when neither the flag nor its environment gives a value.
@@ -76,7 +81,7 @@ class FlagSet {
   bool Given(const std::string& name) const;
 
   // Reads `argv` and the environment, and fills the variables. Returns the process's exit status when it
-  // should end now: 0 after --help or --version (printed on stdout), 2 after a mistake (printed on stderr).
+  // should end now: 0 after --help or --version (printed on stdout), an action's, 2 after a mistake (printed on stderr).
   std::optional<int> ParseOrExit(int argc, const char* const* argv);
 
   // The same without a process: `args` without the program's name, and where the environment comes from.

@@ -10,9 +10,9 @@ namespace {
 // What one header line may cost beyond its bytes is bounded by their number.
 constexpr size_t kHeaderFieldsMax = 200;
 // A Content-Length is a claim: memory is taken as the bytes come, beyond this much.
-constexpr uint64_t kBodyReserveBytesMax = 256 * 1024;
+constexpr uint64_t kBodyReserveBytesMax = uint64_t{256} * 1024;
 // Capacity that an idle connection may keep from a large request before it.
-constexpr size_t kKeptBodyBytesMax = 64 * 1024;
+constexpr size_t kKeptBodyBytesMax = size_t{64} * 1024;
 
 }  // namespace
 
@@ -70,6 +70,10 @@ void RequestParser::on_field_impl(boost::beast::http::field field, View name, Vi
       absl::EqualsIgnoreCase({value.data(), value.size()}, "100-continue")) {
     storage_.expects_continue = true;
   }
+  if (MeansTwoThings(field, value)) {
+    error = boost::beast::http::error::bad_field;
+    return;
+  }
   const auto name_at = static_cast<uint32_t>(storage_.text.size());
   storage_.text.append(name.data(), name.size());
   const auto value_at = static_cast<uint32_t>(storage_.text.size());
@@ -80,6 +84,16 @@ void RequestParser::on_field_impl(boost::beast::http::field field, View name, Vi
 
 void RequestParser::on_body_init_impl(const boost::optional<uint64_t>& content_length, Error&) {
   if (content_length) storage_.body.reserve(std::min(*content_length, kBodyReserveBytesMax));
+}
+
+// A proxy in front may read it otherwise, and take the end of a body for a request.
+bool RequestParser::MeansTwoThings(boost::beast::http::field field, View value) {
+  using Field = boost::beast::http::field;
+  if (field == Field::transfer_encoding) {
+    return !absl::EqualsIgnoreCase({value.data(), value.size()}, "chunked");
+  }
+  if (field == Field::content_length) return std::exchange(length_seen_, true);
+  return field == Field::host && std::exchange(host_seen_, true);
 }
 
 size_t RequestParser::on_body_impl(View piece, Error&) {

@@ -53,7 +53,12 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   size_t on_chunk_body_impl(uint64_t remain, View piece, Error& error) override;
   void on_finish_impl(Error&) override {}
 
+  // Another coding than chunked, or a second Host or length.
+  bool MeansTwoThings(boost::beast::http::field field, View value);
+
   Storage& storage_;
+  bool host_seen_ = false;
+  bool length_seen_ = false;
 };
 
 }  // namespace moa

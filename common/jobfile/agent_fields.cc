@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "common/document/json_text.h"
+#include "common/grading/grader_file.h"
 
 namespace moa {
 namespace {
@@ -38,6 +40,21 @@ v1::ResponseFormat ReadResponseFormat(const Field& field, MoaForm form) {
   return format;
 }
 
+// The name of a grader, or all that its file would hold.
+v1::Grader ReadGraderField(const Field& field) {
+  v1::Grader grader;
+  if (field.node().kind == NodeKind::kMapping) {
+    if (const std::optional<Grader> read = ReadGrader(field)) {
+      grader.set_name(read->name());
+      grader.set_definition(ToJson(field.node()));
+    }
+  } else if (auto v = field.String()) {
+    if (v->empty()) field.Report("must name a grader, or hold one");
+    grader.set_name(*std::move(v));
+  }
+  return grader;
+}
+
 }  // namespace
 
 v1::Agent ReadAgent(const Field& field, MoaForm form, bool name_required) {
@@ -47,7 +64,10 @@ v1::Agent ReadAgent(const Field& field, MoaForm form, bool name_required) {
   if (auto v = (name_required && whole ? m.Required("name") : m["name"]).String()) {
     agent.set_name(*v);
   }
-  if (auto v = (whole ? m.Required("model") : m["model"]).String()) agent.set_model(*v);
+  const Field grader = m["grader"];
+  if (grader.present()) *agent.mutable_grader() = ReadGraderField(grader);
+  const bool model_required = whole && !grader.present();
+  if (auto v = (model_required ? m.Required("model") : m["model"]).String()) agent.set_model(*v);
   if (auto v = m["system_prompt"].String()) agent.set_system_prompt(*std::move(v));
   if (auto v = m["samples"].Unsigned(1, std::numeric_limits<uint32_t>::max()))
     agent.set_samples(static_cast<uint32_t>(*v));

@@ -1,14 +1,10 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
-namespace moa {
+#include "common/document/embedded_file.h"
 
-struct EmbeddedFile {
-  std::string name;  // "moa.yaml"
-  std::string text;
-};
+namespace moa {
 
 // The files of common/jobfile/presets, by name. Defined in a file that the build makes.
 const std::vector<EmbeddedFile>& EmbeddedPresets();

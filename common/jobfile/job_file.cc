@@ -35,6 +35,7 @@ v1::JobSpec ReadJobSpec(const Document& document, Problems& problems) {
   if (auto v = m["tenant"].String()) spec.set_tenant(*v);
   ReadConversation(m, spec);
   if (auto v = m["follows"].String()) spec.set_follows(*v);
+  if (auto v = m["grades"].String()) spec.set_grades(*v);
   if (auto v = m["preset"].String()) spec.set_preset(*v);
   if (const Field moa = m["moa"]; moa.present()) {
     const bool changes = !spec.preset().empty();
@@ -52,25 +53,28 @@ v1::JobSpec ReadJobSpec(const Document& document, Problems& problems) {
   return spec;
 }
 
+JobFile ReadJobDocument(Document document, Problems& problems) {
+  JobFile job;
+  if (IsWorkshopFile(document)) {
+    WorkshopJob workshop = ReadWorkshopFile(document, problems);
+    job.spec = std::move(workshop.spec);
+    job.warnings = std::move(workshop.warnings);
+    job.origins = std::move(workshop.origins);
+  } else {
+    job.spec = ReadJobSpec(document, problems);
+  }
+  problems.SortByLine();
+  job.document = std::move(document);
+  return job;
+}
+
 std::optional<JobFile> ReadJobFile(absl::string_view text, absl::string_view file,
                                    Problems& problems) {
   const size_t total_before = problems.total();
   std::optional<Document> document = ReadDocument(text, file, problems);
   if (!document) return std::nullopt;
-  JobFile job;
-  if (IsWorkshopFile(*document)) {
-    WorkshopJob workshop = ReadWorkshopFile(*document, problems);
-    job.spec = std::move(workshop.spec);
-    job.warnings = std::move(workshop.warnings);
-    job.origins = std::move(workshop.origins);
-  } else {
-    job.spec = ReadJobSpec(*document, problems);
-  }
-  if (problems.total() != total_before) {
-    problems.SortByLine();
-    return std::nullopt;
-  }
-  job.document = *std::move(document);
+  JobFile job = ReadJobDocument(*std::move(document), problems);
+  if (problems.total() != total_before) return std::nullopt;
   return job;
 }
 

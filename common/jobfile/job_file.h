@@ -41,6 +41,9 @@ struct JobFile {
 std::optional<JobFile> ReadJobFile(absl::string_view text, absl::string_view file,
                                    Problems& problems);
 
+// As ReadJobFile, for a file that was read already: what could be read of it, whatever was wrong.
+JobFile ReadJobDocument(Document document, Problems& problems);
+
 // As ReadJobFile, for a mapping inside of another document.
 v1::JobSpec ReadJobSpec(const Document& document, Problems& problems);
 

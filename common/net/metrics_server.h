@@ -14,13 +14,8 @@ namespace moa {
 
 class HttpServer;
 
-// The small HTTP listener that every program has, for scrapers and probes:
-//
-//   GET /metrics   the metrics in Prometheus's text format
-//   GET /healthz   200 while the process can answer at all
-//   GET /readyz    200, or 503 and the reason while the program should get no work
-//
-// It serves no secrets and takes no input, so it may listen beyond loopback without TLS.
+// A small HTTP listener of its own for scrapers and probes (common/metrics/probes.h). It serves no secrets and takes no
+// input, so it may listen beyond loopback without TLS.
 //
 //   MOA_ASSIGN_OR_RETURN(auto metrics, MetricsServer::Start({.listen = "127.0.0.1:9465",
 //                                                            .metrics = {registry}}));
@@ -32,9 +27,8 @@ class MetricsServer {
  public:
   struct Options {
     std::string listen = "127.0.0.1:0";
-    // Asked at every scrape, in this order; the process's own numbers (process_metrics.h) come last.
+    // As in Probes.
     std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {};
-    // OK: ready. Its message is shown otherwise. Absent: always ready.
     std::function<absl::Status()> ready = nullptr;
   };
 

@@ -28,11 +28,11 @@ Message FromText(const char* text) {
 
 FakeCoordinator::~FakeCoordinator() { Stop(); }
 
-void FakeCoordinator::Start(int port) {
+void FakeCoordinator::Start(int port, const std::string& host) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   SetServerDefaults(builder);
-  builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), grpc::InsecureServerCredentials(),
+  builder.AddListeningPort(absl::StrCat(host, ":", port), grpc::InsecureServerCredentials(),
                            &port_);
   builder.RegisterService(this);
   server_ = builder.BuildAndStart();

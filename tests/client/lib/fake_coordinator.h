@@ -24,8 +24,8 @@ class FakeCoordinator final : public v1::MoaService::Service {
  public:
   ~FakeCoordinator() override;
 
-  // Listens on `port` of 127.0.0.1, or on a free one for 0.
-  void Start(int port = 0);
+  // Listens on `port` of `host`, or on a free one for 0.
+  void Start(int port = 0, const std::string& host = "127.0.0.1");
   // Breaks all connections, as the death of the process does.
   void Stop();
   std::string address() const;

@@ -180,6 +180,23 @@ TEST_F(FlagsTest, ExitStatusIsZeroForHelpAndVersionAndTwoForMistakes) {
   EXPECT_EQ(flags_.ParseOrExit(1, good), std::nullopt);
 }
 
+// As --health: it stands for the whole run, and nothing else is asked for.
+TEST_F(FlagsTest, AnActionEndsTheProgramWithItsStatus) {
+  flags_.Require("name");
+  std::string got;
+  flags_.Action("health", "HOST:PORT", "ask whether it is well", [&got](const std::string& text) {
+    got = text;
+    return 7;
+  });
+  const char* asked[] = {"moa-test", "--health", "127.0.0.1:1"};
+  EXPECT_EQ(flags_.ParseOrExit(3, asked), 7);
+  EXPECT_EQ(got, "127.0.0.1:1");
+  EXPECT_THAT(flags_.Help(), HasSubstr("--health HOST:PORT"));
+
+  const char* without[] = {"moa-test", "--name", "x"};
+  EXPECT_EQ(flags_.ParseOrExit(3, without), std::nullopt);
+}
+
 TEST(FlagSetTest, ThePrefixOfVariablesCanBeChosen) {
   FlagSet flags({.name = "sim", .description = "", .version = "0", .env_prefix = "SIM_"});
   std::string key;

@@ -294,6 +294,22 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLargeOrNotHttp) {
   EXPECT_THAT(chunked.ReadAll(), StartsWith("HTTP/1.1 413"));
 }
 
+// A proxy in front that reads it otherwise would take the end of a body for a request, or ask for another host.
+TEST_F(HttpServerTest, RefusesWhatCanBeReadInTwoWays) {
+  Serve(Echo());
+  for (const char* headers :
+       {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+        "Content-Length: 3\r\nContent-Length: 4\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n",
+        "Transfer-Encoding: identity\r\n", "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Host: a\r\nHost: a\r\n"}) {
+    RawClient client(port());
+    client.Send(absl::StrCat("POST / HTTP/1.1\r\n", headers, "\r\n3\r\nabc\r\n0\r\n\r\n"));
+    EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 400")) << headers;
+  }
+}
+
 TEST_F(HttpServerTest, GivesUpOnRequestsThatDoNotArrive) {
   HttpServerOptions options;
   options.header_timeout = absl::Milliseconds(40);

@@ -1,12 +1,14 @@
-#include "client/moactl/moa_json.h"
+#include "client/json/moa_json.h"
 
 #include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "client/moactl/yaml_text.h"
+#include "client/json/yaml_text.h"
 #include "common/document/document.h"
+#include "common/document/json_text.h"
+#include "common/grading/shipped_graders.h"
 
 namespace moa {
 namespace {
@@ -34,10 +36,28 @@ void WriteSampling(const v1::Agent& agent, ObjectWriter& out) {
   if (agent.has_presence_penalty()) out.Number("presence_penalty", agent.presence_penalty());
 }
 
-void WriteAgent(const char* key, const v1::Agent& agent, ObjectWriter& out) {
+// By its name where that says all, else with all that its file holds.
+void WriteGrader(const v1::Grader& grader, ObjectWriter& out) {
+  Problems problems;
+  std::optional<Document> definition;
+  if (!grader.definition().empty() && grader.definition() != ShippedGraderText(grader.name())) {
+    definition = ReadDocument(grader.definition(), "definition", problems);
+  }
+  if (definition) {
+    out.Raw("grader", ToJson(definition->root));
+  } else {
+    out.Text("grader", grader.name());
+  }
+}
+
+void WriteAgent(const char* key, const v1::Agent& agent, ObjectWriter& out, MoaPart part) {
   out.BeginObject(key);
   if (!agent.name().empty()) out.Text("name", agent.name());
-  out.Text("model", agent.model());
+  if (agent.has_grader()) {
+    WriteGrader(agent.grader(), out);
+    return out.EndObject();
+  }
+  if (part == MoaPart::kWhole || !agent.model().empty()) out.Text("model", agent.model());
   if (!agent.description().empty()) out.Text("description", agent.description());
   WriteSampling(agent, out);
   if (agent.sees() != v1::Agent::ALL)
@@ -54,15 +74,15 @@ void WriteAgent(const char* key, const v1::Agent& agent, ObjectWriter& out) {
 }
 
 void WriteAgents(const char* key, const google::protobuf::RepeatedPtrField<v1::Agent>& agents,
-                 ObjectWriter& out) {
+                 ObjectWriter& out, MoaPart part) {
   out.BeginArray(key);
-  for (const v1::Agent& agent : agents) WriteAgent(nullptr, agent, out);
+  for (const v1::Agent& agent : agents) WriteAgent(nullptr, agent, out, part);
   out.EndArray();
 }
 
-void WriteCritique(const v1::Critique& critique, ObjectWriter& out) {
+void WriteCritique(const v1::Critique& critique, ObjectWriter& out, MoaPart part) {
   out.BeginObject("critique");
-  WriteAgents("critics", critique.critics(), out);
+  if (!critique.critics().empty()) WriteAgents("critics", critique.critics(), out, part);
   out.Text("scope", Word(v1::Critique::Scope_Name(critique.scope()), ""));
   out.Text("verdict", Word(v1::Critique::Verdict_Name(critique.verdict()), ""));
   if (critique.keep() > 0) out.Count("keep", critique.keep());
@@ -88,23 +108,17 @@ void WriteCritique(const v1::Critique& critique, ObjectWriter& out) {
   out.EndObject();
 }
 
-// "500ms"
-std::string DurationText(const google::protobuf::Duration& duration) {
-  return absl::FormatDuration(absl::Seconds(duration.seconds()) +
-                              absl::Nanoseconds(duration.nanos()));
-}
-
 void WriteEnds(const v1::Layer& layer, ObjectWriter& out) {
   if (layer.has_quorum()) {
     out.BeginObject("quorum");
-    out.Count("min", layer.quorum().min());
+    if (layer.quorum().min() > 0) out.Count("min", layer.quorum().min());
     const google::protobuf::Duration& grace = layer.quorum().grace();
     if (grace.seconds() != 0 || grace.nanos() != 0) out.Text("grace", DurationText(grace));
     out.EndObject();
   }
   if (layer.has_enough()) {
     out.BeginObject("enough");
-    out.Count("answers", layer.enough().answers());
+    if (layer.enough().answers() > 0) out.Count("answers", layer.enough().answers());
     if (layer.enough().has_confidence()) out.Number("confidence", layer.enough().confidence());
     out.EndObject();
   }
@@ -117,23 +131,24 @@ void WriteEnds(const v1::Layer& layer, ObjectWriter& out) {
   if (layer.has_early_exit()) {
     out.BeginObject("early_exit");
     out.Text("match", Word(v1::Match_Name(layer.early_exit().match()), "MATCH_"));
-    out.Count("min_agree", layer.early_exit().min_agree());
+    if (layer.early_exit().min_agree() > 0) out.Count("min_agree", layer.early_exit().min_agree());
     out.EndObject();
   }
 }
 
-void WriteLayer(const v1::Layer& layer, ObjectWriter& out) {
+void WriteLayer(const v1::Layer& layer, ObjectWriter& out, MoaPart part) {
+  const bool whole = part == MoaPart::kWhole;
   out.BeginObject();
-  out.Count("cycles", layer.cycles() == 0 ? 1 : layer.cycles());
+  if (whole || layer.cycles() > 0) out.Count("cycles", layer.cycles() == 0 ? 1 : layer.cycles());
   if (layer.has_route()) {
     out.BeginObject("route");
-    WriteAgent("router", layer.route().router(), out);
-    out.Count("top", layer.route().top());
+    if (layer.route().has_router()) WriteAgent("router", layer.route().router(), out, part);
+    if (layer.route().top() > 0) out.Count("top", layer.route().top());
     out.EndObject();
   }
-  WriteAgents("agents", layer.agents(), out);
+  if (whole || !layer.agents().empty()) WriteAgents("agents", layer.agents(), out, part);
   WriteEnds(layer, out);
-  if (layer.has_critique()) WriteCritique(layer.critique(), out);
+  if (layer.has_critique()) WriteCritique(layer.critique(), out, part);
   out.EndObject();
 }
 
@@ -172,18 +187,26 @@ void WriteResponseFormat(const char* key, const v1::ResponseFormat& format, Obje
   out.EndObject();
 }
 
-void WriteMoa(const char* key, const v1::Moa& moa, ObjectWriter& out) {
+void WriteMoa(const char* key, const v1::Moa& moa, ObjectWriter& out, MoaPart part) {
+  const bool whole = part == MoaPart::kWhole;
   out.BeginObject(key);
   if (moa.has_references()) WriteReferences(moa.references(), out);
-  out.BeginArray("layers");
-  for (const v1::Layer& layer : moa.layers()) WriteLayer(layer, out);
-  out.EndArray();
+  if (whole || !moa.layers().empty()) {
+    out.BeginArray("layers");
+    for (const v1::Layer& layer : moa.layers()) WriteLayer(layer, out, part);
+    out.EndArray();
+  }
   if (moa.best_answer()) {
     out.Text("answer", "best");
-  } else {
-    WriteAgent("aggregator", moa.aggregator(), out);
+  } else if (whole || moa.has_aggregator()) {
+    WriteAgent("aggregator", moa.aggregator(), out, part);
   }
   out.EndObject();
+}
+
+std::string DurationText(const google::protobuf::Duration& duration) {
+  return absl::FormatDuration(absl::Seconds(duration.seconds()) +
+                              absl::Nanoseconds(duration.nanos()));
 }
 
 std::string MoaJson(const v1::Moa& moa) {

@@ -23,6 +23,15 @@ struct CallTrace {
   absl::Duration end;
 };
 
+// An attempt that failed; the task's last one may be among them.
+struct FailedCallTrace {
+  absl::Duration begin;
+  absl::Duration end;  // when the coordinator knew
+  std::string model;
+  std::string worker;
+  std::string error;  // "UPSTREAM_TIMEOUT: the call …"
+};
+
 struct TaskTrace {
   v1::TaskId id;
   std::string name;    // "planner #2", "judge of planner": one line without control characters
@@ -40,6 +49,7 @@ struct TaskTrace {
   absl::Duration end;        // when its end was recorded; of an open task the stage's end
   // Absent: never sent, between two attempts when it ended, or not known since the task is open.
   std::optional<CallTrace> call;
+  std::vector<FailedCallTrace> failed;  // oldest first
 
   // It is under way, or may have been when the job's end cut it off, of which no event tells.
   bool may_be_out() const { return is_open && state != v1::TASK_STATE_QUEUED; }
@@ -75,7 +85,8 @@ struct TraceSums {
 // A value type.
 struct JobTrace {
   std::string job_id;
-  std::string name;  // as the user wrote it
+  std::string trace_id;  // its trace's, where a coordinator exports it: 32 hexadecimal digits
+  std::string name;      // as the user wrote it
   v1::JobState state = v1::JOB_STATE_QUEUED;
   bool degraded = false;
   google::protobuf::Timestamp accept_time;  // by the coordinator's clock

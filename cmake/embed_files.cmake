@@ -1,6 +1,6 @@
-# Writes OUT, a C++ file that holds each of FILES as a string.
-set(text "// Made by embed_presets.cmake.\n#include \"common/jobfile/embedded_presets.h\"\n\n")
-string(APPEND text "namespace moa {\n\nconst std::vector<EmbeddedFile>& EmbeddedPresets() {\n")
+# Writes OUT, a C++ file that defines FUNCTION, which HEADER declares: it returns FILES, each with name and text.
+set(text "// Made by embed_files.cmake.\n#include \"${HEADER}\"\n\n")
+string(APPEND text "namespace moa {\n\nconst std::vector<EmbeddedFile>& ${FUNCTION}() {\n")
 string(APPEND text "  static const std::vector<EmbeddedFile> files = {\n")
 foreach(path ${FILES})
   get_filename_component(name ${path} NAME)

@@ -28,11 +28,20 @@ class ObjectWriter {
     const std::string repaired = RepairUtf8(text);
     writer_.String(repaired.data(), static_cast<rapidjson::SizeType>(repaired.size()));
   }
+  // REQUIRES: `json` is a well-formed value.
+  void Raw(const char* key, const std::string& json) {
+    Key(key), writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+  }
   void Count(const char* key, uint64_t value) { Key(key), writer_.Uint64(value); }
+  void Null(const char* key) { Key(key), writer_.Null(); }
   void Flag(const char* key, bool value) { Key(key), writer_.Bool(value); }
   // JSON has no infinities; a peer that sends one gets 0.
   void Number(const char* key, double value) {
     Key(key), writer_.Double(std::isfinite(value) ? value : 0);
+  }
+  // `json` is one JSON value, well-formed.
+  void Raw(const char* key, absl::string_view json) {
+    Key(key), writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
   }
   void Millis(const char* key, uint64_t us) { Number(key, static_cast<double>(us) / 1000.0); }
   // RFC 3339, or nothing where the time is not set.

@@ -1,4 +1,4 @@
-#include "client/moactl/display_text.h"
+#include "common/base/display_text.h"
 
 #include <algorithm>
 #include <cmath>

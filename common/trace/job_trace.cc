@@ -1,11 +1,12 @@
-#include "client/moactl/trace_model.h"
+#include "common/trace/job_trace.h"
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/moactl/names.h"
+#include "common/trace/job_names.h"
+#include "common/trace/trace_context.h"
 
 namespace moa {
 namespace {
@@ -29,6 +30,10 @@ absl::Duration Between(const google::protobuf::Timestamp& from,
 
 absl::Duration LengthOf(const CallTrace& call) { return call.end - call.begin; }
 
+std::string ErrorText(const v1::Error& error) {
+  return absl::StrCat(ErrorName(error.code()), ": ", error.message());
+}
+
 // What GetJob says of each task, by index.
 std::map<uint32_t, const v1::TaskResult*> ResultsOf(const v1::Job& job) {
   std::map<uint32_t, const v1::TaskResult*> results;
@@ -43,6 +48,7 @@ class Builder {
   Builder(const v1::Job& job, const std::vector<v1::JobEvent>& events)
       : job_(job), known_(ResultsOf(job)) {
     trace_.job_id = job.job_id();
+    trace_.trace_id = DeriveTraceId(trace_.job_id);
     trace_.name = job.spec().name();
     trace_.state = job.state();
     trace_.degraded = job.degraded();
@@ -62,6 +68,7 @@ class Builder {
   void Apply(const v1::JobEvent& event) {
     // A clock that was set back does not turn time back.
     at_ = std::clamp(Between(trace_.accept_time, event.time()), at_, trace_.latency);
+    if (event.has_accepted()) Join(event.accepted().trace());
     if (event.has_layer_started()) Start(event.layer_started());
     if (event.has_task_finished()) Finish(event.task_finished());
   }
@@ -75,6 +82,11 @@ class Builder {
   }
 
  private:
+  void Join(const v1::TraceHeaders& client) {
+    const auto context = ParseTraceContext(client.traceparent(), client.tracestate());
+    if (context) trace_.trace_id = context->trace_id;
+  }
+
   void Start(const v1::LayerStarted& started) {
     if (!trace_.stages.empty()) trace_.stages.back().end = at_;
     StageTrace& stage = trace_.stages.emplace_back();
@@ -109,6 +121,15 @@ class Builder {
     return task;
   }
 
+  static FailedCallTrace FailedCallOf(const v1::FailedAttempt& attempt, const TaskTrace& task) {
+    const absl::Duration begin = std::min(task.begin + Micros(attempt.began_us()), task.end);
+    return {.begin = begin,
+            .end = std::min(begin + Micros(attempt.run_us()), task.end),
+            .model = attempt.model(),
+            .worker = attempt.worker(),
+            .error = ErrorText(attempt.error())};
+  }
+
   void Finish(const v1::TaskResult& result) {
     if (trace_.stages.empty()) return;
     StageTrace& stage = trace_.stages.back();
@@ -124,10 +145,13 @@ class Builder {
     task.prompt_tokens = result.completion().usage().prompt_tokens();
     task.completion_tokens = result.completion().usage().completion_tokens();
     if (result.has_error()) {
-      task.error = absl::StrCat(ErrorName(result.error().code()), ": ", result.error().message());
+      task.error = ErrorText(result.error());
     }
     task.is_open = false;
     task.end = at_;
+    for (const v1::FailedAttempt& attempt : result.failed_attempts()) {
+      task.failed.push_back(FailedCallOf(attempt, task));
+    }
     // Without a time it was not running when it ended.
     if (result.attempts() == 0 || result.run_us() == 0) return;
     const absl::Duration begin = std::min(task.begin + Micros(result.queue_us()), task.end);

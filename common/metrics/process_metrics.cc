@@ -1,4 +1,4 @@
-#include "common/net/process_metrics.h"
+#include "common/metrics/process_metrics.h"
 
 #include <dirent.h>
 #include <prometheus/metric_family.h>
@@ -74,23 +74,26 @@ std::vector<prometheus::MetricFamily> ProcessMetrics::Collect() const {
     return absl::SimpleAtod(fields[number - 3], &value) ? value : 0.0;
   };
   if (fields.size() > 21) {
-    AddFamily(families, "process_cpu_seconds_total", "User and system CPU time spent",
+    AddFamily(families, "process_cpu_seconds_total",
+              "Seconds of CPU time that the process has used, user and system together.",
               MetricType::Counter, (field(14) + field(15)) / ticks);
-    AddFamily(families, "process_resident_memory_bytes", "Resident memory", MetricType::Gauge,
-              field(24) * page);
-    AddFamily(families, "process_virtual_memory_bytes", "Virtual memory", MetricType::Gauge,
-              field(23));
-    AddFamily(families, "process_threads", "Threads", MetricType::Gauge, field(20));
-    AddFamily(families, "process_start_time_seconds", "Start time since the epoch",
-              MetricType::Gauge, BootTimeSeconds() + field(22) / ticks);
+    AddFamily(families, "process_resident_memory_bytes", "Bytes of memory that are resident.",
+              MetricType::Gauge, field(24) * page);
+    AddFamily(families, "process_virtual_memory_bytes", "Bytes of address space that are mapped.",
+              MetricType::Gauge, field(23));
+    AddFamily(families, "process_threads", "Threads of the process.", MetricType::Gauge, field(20));
+    AddFamily(families, "process_start_time_seconds",
+              "When the process started, in seconds since the epoch.", MetricType::Gauge,
+              BootTimeSeconds() + field(22) / ticks);
   }
   if (const int fds = CountOpenFds(); fds >= 0) {
-    AddFamily(families, "process_open_fds", "Open file descriptors", MetricType::Gauge, fds);
+    AddFamily(families, "process_open_fds", "File descriptors that are open.", MetricType::Gauge,
+              fds);
   }
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    AddFamily(families, "process_max_fds", "Limit of open file descriptors", MetricType::Gauge,
-              static_cast<double>(limit.rlim_cur));
+    AddFamily(families, "process_max_fds", "File descriptors that may be open at most.",
+              MetricType::Gauge, static_cast<double>(limit.rlim_cur));
   }
   return families;
 }

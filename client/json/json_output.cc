@@ -1,74 +1,38 @@
-#include "client/moactl/json_output.h"
+#include "client/json/json_output.h"
 
-#include <cmath>
-
-#include "client/moactl/moa_json.h"
-#include "client/moactl/names.h"
-#include "client/moactl/object_writer.h"
+#include "client/json/job_json.h"
+#include "client/json/moa_json.h"
+#include "client/json/object_writer.h"
+#include "client/json/result_json.h"
+#include "common/trace/job_names.h"
 
 namespace moa {
 namespace {
 
-void WriteError(const v1::Error& error, ObjectWriter& out) {
-  out.BeginObject("error");
-  out.Text("code", ErrorName(error.code()));
-  out.Text("message", error.message());
-  out.EndObject();
-}
-
-void WriteUsage(const v1::JobUsage& usage, ObjectWriter& out) {
-  out.BeginObject("usage");
-  out.Count("prompt_tokens", usage.tokens().prompt_tokens());
-  out.Count("completion_tokens", usage.tokens().completion_tokens());
-  out.Count("cached_tokens", usage.tokens().cached_tokens());
-  out.Count("upstream_calls", usage.upstream_calls());
-  out.Number("cost_usd", usage.cost_usd());
-  out.EndObject();
-}
-
-void WriteVerdicts(const v1::TaskResult& task, const TaskIds& ids, ObjectWriter& out) {
-  if (task.verdicts().empty()) return;
-  out.BeginArray("verdicts");
-  for (const v1::Verdict& verdict : task.verdicts()) {
-    out.BeginObject();
-    if (const auto of = ids.find(verdict.task_index()); of != ids.end()) {
-      out.Text("answer_of", of->second.agent());
-      out.Count("sample", of->second.sample());
-    }
-    out.Flag("accept", verdict.accept());
-    out.Number("score", verdict.score());
-    out.Text("feedback", verdict.feedback());
-    out.EndObject();
-  }
-  out.EndArray();
-}
-
-void WriteTask(const v1::TaskResult& task, const TaskIds& ids, ObjectWriter& out) {
-  const v1::Completion& completion = task.completion();
+void WritePreset(const v1::Preset& preset, ObjectWriter& out) {
   out.BeginObject();
-  out.Text("agent", task.task().agent());
-  out.Count("sample", task.task().sample());
-  out.Text("model", task.model());
-  out.Text("state", StateName(task.state()));
-  out.Text("content", completion.content());
-  WriteToolCalls(completion.tool_calls(), out);
-  if (task.has_error()) WriteError(task.error(), out);
-  out.Text("finish_reason", completion.finish_reason());
-  out.Count("attempts", task.attempts());
-  out.Millis("queue_ms", task.queue_us());
-  out.Millis("run_ms", task.run_us());
-  out.Millis("ttft_ms", task.ttft_us());
-  out.Count("prompt_tokens", completion.usage().prompt_tokens());
-  out.Count("completion_tokens", completion.usage().completion_tokens());
-  out.Number("share_of_answer", std::round(task.share_of_answer() * 1e4) / 1e4);
-  if (task.has_cost_usd()) out.Number("cost_usd", task.cost_usd());
-  if (task.hedged()) out.Flag("hedged", true);
-  if (task.has_novelty()) out.Number("novelty", std::round(task.novelty() * 1e4) / 1e4);
-  if (task.has_score()) out.Number("score", task.score());
-  if (task.has_accepted()) out.Flag("accepted", task.accepted());
-  if (task.has_handed_on()) out.Flag("handed_on", task.handed_on());
-  WriteVerdicts(task, ids, out);
+  out.Text("name", preset.name());
+  out.Text("description", preset.description());
+  WriteMoa("moa", preset.moa(), out);
   out.EndObject();
+}
+
+// What was asked, so that it can be asked again: the messages hold what came of the job that it follows or grades.
+void WriteAsked(const v1::Job& job, ObjectWriter& out) {
+  if (!job.has_spec()) return;
+  if (!job.spec().follows().empty()) out.Text("follows", job.spec().follows());
+  if (!job.spec().grades().empty()) out.Text("grades", job.spec().grades());
+  v1::JobSpec whole = job.spec();
+  whole.clear_follows();
+  whole.clear_grades();
+  out.Raw("job", JobSpecJson(whole));
+}
+
+void WriteNotes(const v1::LayerResult& layer, ObjectWriter& out) {
+  if (layer.notes().empty()) return;
+  out.BeginArray("notes");
+  for (const std::string& note : layer.notes()) out.Text(nullptr, note);
+  out.EndArray();
 }
 
 }  // namespace
@@ -97,17 +61,18 @@ std::string JobJson(const v1::Job& job) {
     out.Count("layer", layer.layer());
     out.Count("round", layer.round());
     out.Text("kind", KindName(layer.kind()));
-    if (!layer.notes().empty()) {
-      out.BeginArray("notes");
-      for (const std::string& note : layer.notes()) out.Text(nullptr, note);
-      out.EndArray();
-    }
+    WriteNotes(layer, out);
     out.BeginArray("agents");
-    for (const v1::TaskResult& task : layer.tasks()) WriteTask(task, ids, out);
+    for (const v1::TaskResult& task : layer.tasks()) WriteTask(nullptr, task, ids, out);
     out.EndArray();
     out.EndObject();
   }
   out.EndArray();
+  out.Text("name", job.spec().name());
+  out.Text("tenant", job.spec().tenant());
+  out.Time("create_time", job.create_time());
+  out.Time("end_time", job.end_time());
+  WriteAsked(job, out);
   out.EndObject();
   return out.Take();
 }
@@ -127,7 +92,7 @@ std::string SubmittedJson(const v1::SubmitJobResponse& response) {
   return out.Take();
 }
 
-std::string JobsJson(const std::vector<v1::JobSummary>& jobs) {
+std::string JobsJson(const std::vector<v1::JobSummary>& jobs, absl::string_view next_page_token) {
   ObjectWriter out;
   out.BeginObject();
   out.BeginArray("jobs");
@@ -143,6 +108,7 @@ std::string JobsJson(const std::vector<v1::JobSummary>& jobs) {
     out.EndObject();
   }
   out.EndArray();
+  if (!next_page_token.empty()) out.Text("next_page_token", next_page_token);
   out.EndObject();
   return out.Take();
 }
@@ -168,6 +134,8 @@ std::string WorkersJson(const std::vector<v1::Worker>& workers) {
     out.Text("name", worker.name());
     out.Count("slots", worker.slots());
     out.Count("slots_used", worker.slots_used());
+    out.Count("grading_slots", worker.grading_slots());
+    out.Count("grading_slots_used", worker.grading_slots_used());
     out.Flag("draining", worker.draining());
     out.BeginArray("models");
     for (const std::string& model : worker.models()) out.Text(nullptr, model);
@@ -212,17 +180,17 @@ std::string ModelsJson(const std::vector<v1::Model>& models) {
   return out.Take();
 }
 
+std::string PresetJson(const v1::Preset& preset) {
+  ObjectWriter out;
+  WritePreset(preset, out);
+  return out.Take();
+}
+
 std::string PresetsJson(const std::vector<v1::Preset>& presets) {
   ObjectWriter out;
   out.BeginObject();
   out.BeginArray("presets");
-  for (const v1::Preset& preset : presets) {
-    out.BeginObject();
-    out.Text("name", preset.name());
-    out.Text("description", preset.description());
-    WriteMoa("moa", preset.moa(), out);
-    out.EndObject();
-  }
+  for (const v1::Preset& preset : presets) WritePreset(preset, out);
   out.EndArray();
   out.EndObject();
   return out.Take();

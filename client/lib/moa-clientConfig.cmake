@@ -1,0 +1,10 @@
+# What the library is linked with. Protobuf comes before gRPC (module before config).
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(OpenSSL)
+find_dependency(absl CONFIG)
+find_dependency(CLI11 CONFIG)
+find_dependency(prometheus-cpp CONFIG COMPONENTS core)
+find_dependency(Protobuf)
+find_dependency(gRPC CONFIG)
+include(${CMAKE_CURRENT_LIST_DIR}/moa-clientTargets.cmake)
