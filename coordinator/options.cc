@@ -2,6 +2,7 @@
 
 #include "common/base/version.h"
 #include "common/flags/flags.h"
+#include "common/http/health_probe.h"
 
 namespace moa {
 
@@ -30,6 +31,22 @@ void AddNetworkFlags(FlagSet& flags, CoordinatorOptions* options) {
       "how long a coordinator goes on without reaching the store, and how long its jobs wait "
       "for another one when it has died; the same for all",
       absl::Milliseconds(500), absl::Hours(1));
+}
+
+void AddTraceFlags(FlagSet& flags, CoordinatorOptions* options) {
+  flags.Group("Traces");
+  flags.String(
+      "otlp-endpoint", &options->otlp_endpoint,
+      "collector to which each job is exported as a trace when it has ended (OTLP/HTTP), such as "
+      "http://collector:4318; empty: traces are only passed on");
+  flags.AlsoEnvironment("otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT");
+  flags.List("otlp-headers", &options->otlp_headers,
+             "NAME=VALUE,… sent to the collector, such as its key");
+  flags.AlsoEnvironment("otlp-headers", "OTEL_EXPORTER_OTLP_HEADERS");
+  flags.Double(
+      "trace-share", &options->trace_share,
+      "share of the jobs that are exported; those whose client sends a traceparent are as it says",
+      0, 1);
 }
 
 void AddJobFlags(FlagSet& flags, CoordinatorOptions* options) {
@@ -90,6 +107,9 @@ std::optional<int> ParseCoordinatorOptions(int argc, const char* const* argv,
                              "--tls-key key.pem --tls-client-ca ca.pem"});
   AddNetworkFlags(flags, options);
   AddJobFlags(flags, options);
+  AddTraceFlags(flags, options);
+  flags.Action(kHealthFlag, kHealthPlaceholder, kHealthHelp,
+               [](const std::string& target) { return RunHealthProbe("moa-coordinator", target); });
   return flags.ParseOrExit(argc, argv);
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/net/tls.h"
@@ -31,6 +32,9 @@ struct CoordinatorOptions {
   absl::Duration deaf_limit = absl::Seconds(90);
   bool stream_upstream = true;
   bool hedge = true;
+  std::string otlp_endpoint;
+  std::vector<std::string> otlp_headers;
+  double trace_share = 1;
   std::string log_format = "text";
   std::string log_level = "info";
 };

@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/log/log.h"
@@ -22,14 +24,18 @@
 #include "coordinator/config.h"
 #include "coordinator/metrics/cluster_metrics.h"
 #include "coordinator/metrics/coordinator_metrics.h"
+#include "coordinator/metrics/snapshot.h"
 #include "coordinator/metrics/store_metrics.h"
+#include "coordinator/metrics/trace_metrics.h"
 #include "coordinator/rpc/admin_service.h"
+#include "coordinator/rpc/health_states.h"
 #include "coordinator/rpc/peers.h"
 #include "coordinator/rpc/public_service.h"
 #include "coordinator/rpc/worker_hub.h"
 #include "coordinator/runtime/coordinator.h"
 #include "coordinator/runtime/membership.h"
 #include "coordinator/store/open.h"
+#include "coordinator/tracing/otlp_tracer.h"
 
 namespace moa {
 namespace {
@@ -90,6 +96,12 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> PeerCredentials(
       {.ca = options.peer_ca, .cert = options.tls.cert, .key = options.tls.key});
 }
 
+void WarnOfNoPeers() {
+  LogWarning(
+      "without --peer-ca this coordinator asks no other one: jobs that run elsewhere are shown as "
+      "stored, and can be watched and cancelled at their own coordinator only");
+}
+
 std::string AdvertisedAddress(const CoordinatorOptions& options, Address listening) {
   if (!options.advertise.empty()) return options.advertise;
   if (listening.host == "0.0.0.0" || listening.host == "::") listening.host = HostName();
@@ -138,7 +150,37 @@ struct Metrics {
       std::make_shared<CoordinatorMetrics>(CoordinatorMetrics::Options{.version = MoaVersion()});
   const std::shared_ptr<StoreMetrics> store = std::make_shared<StoreMetrics>();
   const std::shared_ptr<ClusterMetrics> cluster = std::make_shared<ClusterMetrics>();
+  const std::shared_ptr<TraceMetrics> traces = std::make_shared<TraceMetrics>();
+
+  std::vector<std::shared_ptr<prometheus::Collectable>> All(JobStore& jobs) const {
+    std::vector<std::shared_ptr<prometheus::Collectable>> all = {coordinator, store, traces};
+    if (jobs.replicas() != nullptr) all.push_back(cluster);
+    return all;
+  }
 };
+
+// Null where none is asked for.
+absl::StatusOr<std::unique_ptr<OtlpTracer>> StartTracer(const CoordinatorOptions& options,
+                                                        const Metrics& metrics) {
+  if (options.otlp_endpoint.empty()) return std::unique_ptr<OtlpTracer>();
+  absl::StatusOr<std::unique_ptr<OtlpTracer>> tracer = OtlpTracer::Start(
+      {.endpoint = options.otlp_endpoint,
+       .headers = options.otlp_headers,
+       .share = options.trace_share,
+       .resource = {{"service.name", std::string("moa-coordinator")},
+                    {"service.version", std::string(MoaVersion())},
+                    {"service.instance.id",
+                     options.advertise.empty() ? HostName() : options.advertise}},
+       .version = std::string(MoaVersion()),
+       .exported = [traces = metrics.traces](size_t count) { traces->Exported(count); },
+       .dropped =
+           [traces = metrics.traces](size_t count, OtlpTracer::Drop why) {
+             traces->Dropped(count, static_cast<TraceMetrics::Drop>(why));
+           }});
+  if (tracer.ok()) return tracer;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--otlp-endpoint, --otlp-headers: ", std::string(tracer.status().message())));
+}
 
 absl::StatusOr<std::unique_ptr<JobStore>> OpenStore(const CoordinatorOptions& options, Loop& loop,
                                                     const Metrics& metrics) {
@@ -154,11 +196,9 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> ServeMetrics(const CoordinatorOpt
                                                             const Metrics& metrics,
                                                             const Coordinator& coordinator,
                                                             JobStore& store) {
-  metrics.store->Watch(&store);
   MetricsServer::Options server{.listen = options.metrics_listen,
-                                .metrics = {metrics.coordinator, metrics.store},
+                                .metrics = metrics.All(store),
                                 .ready = [&coordinator] { return coordinator.Ready(); }};
-  if (store.replicas() != nullptr) server.metrics.push_back(metrics.cluster);
   return MetricsServer::Start(std::move(server));
 }
 
@@ -167,27 +207,28 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> ServeMetrics(const CoordinatorOpt
 absl::Status RunCoordinator(const CoordinatorOptions& options) {
   MOA_ASSIGN_OR_RETURN(const CoordinatorConfig config, ReadCoordinatorConfig(options.config));
   const Metrics metrics;
+  MOA_ASSIGN_OR_RETURN(const std::unique_ptr<OtlpTracer> tracer, StartTracer(options, metrics));
   Loop loop("moa-loop");
   MOA_ASSIGN_OR_RETURN(const std::unique_ptr<JobStore> store, OpenStore(options, loop, metrics));
+  ReplicaStore* const replicas = store->replicas();
   const absl::Time joined = Loop::Now();
   MOA_ASSIGN_OR_RETURN(const uint64_t epoch, store->NextEpoch());
-  Coordinator coordinator(loop, *store, *metrics.coordinator, config.models,
-                          MakeRuntimeOptions(options, config, epoch, store->replicas() != nullptr));
-  if (store->replicas() != nullptr) coordinator.SetLease(joined + options.lease);
+  RuntimeOptions runtime = MakeRuntimeOptions(options, config, epoch, replicas != nullptr);
+  runtime.tracer = tracer.get();
+  Coordinator coordinator(loop, *store, *metrics.coordinator, config.models, runtime);
+  if (replicas != nullptr) coordinator.SetLease(joined + options.lease);
   MOA_RETURN_IF_ERROR(coordinator.Recover());
 
   MOA_ASSIGN_OR_RETURN(const auto peer_credentials, PeerCredentials(options));
   Peers peers(peer_credentials);
-  ReplicaStore* const replicas = store->replicas();
   const bool passes_on = replicas != nullptr && peer_credentials != nullptr;
-  if (replicas != nullptr && !passes_on) {
-    LogWarning(
-        "without --peer-ca this coordinator asks no other one: jobs that run elsewhere are shown "
-        "as stored, and "
-        "can be watched and cancelled at their own coordinator only");
-  }
+  if (replicas != nullptr && !passes_on) WarnOfNoPeers();
   JobCounter counter(*store);
-  PublicService jobs(coordinator, counter, config.presets, passes_on ? &peers : nullptr);
+  metrics.store->Watch(store.get());
+  PublicService jobs(coordinator, counter, config.presets, passes_on ? &peers : nullptr,
+                     [all = metrics.All(*store)](const std::vector<std::string>& names) {
+                       return SnapshotOf(all, names, Loop::Now());
+                     });
   WorkerHub workers(coordinator);
   AdminService admin(*store, coordinator.limits());
   if (options.retention > absl::ZeroDuration()) admin.PruneRegularly(options.retention);
@@ -213,8 +254,10 @@ absl::Status RunCoordinator(const CoordinatorOptions& options) {
   if (status.ok()) {
     PrintListening("grpc", grpc_server->address.ToString());
     PrintListening("metrics", (*metrics_server)->address());
+    HealthStates health(*grpc_server->server->GetHealthCheckService(),
+                        [&coordinator] { return coordinator.Ready(); });
     ShutdownSignals signals([&] {
-      grpc_server->server->GetHealthCheckService()->SetServingStatus(false);
+      health.Drain();
       coordinator.Drain(options.drain_timeout, [&] { ending.End(absl::OkStatus()); });
       if (membership != nullptr) membership->StartLeaving();
     });

@@ -26,6 +26,8 @@ namespace moa {
 
 JobSpec SpecFromProto(v1::JobSpec* proto);  // without `preset`, which the caller expands
 void SpecToProto(const JobSpec& spec, v1::JobSpec* proto);
+GradedJob GradedFromProto(v1::GradedJob* proto);
+void GradedToProto(const GradedJob& graded, v1::GradedJob* proto);
 absl::Duration DurationFromProto(const google::protobuf::Duration& proto);
 void DurationToProto(absl::Duration duration, google::protobuf::Duration* proto);
 MoaSpec MoaFromProto(v1::Moa* proto);
@@ -41,6 +43,8 @@ void CompletionToProto(const Completion& completion, v1::Completion* proto);
 void UsageToProto(const Usage& usage, v1::Usage* proto);
 Usage UsageFromProto(const v1::Usage& proto);
 Error ErrorFromProto(const v1::Error& proto);
+TraceHeaders TraceFromProto(const v1::TraceHeaders& proto);
+void TraceToProto(const TraceHeaders& trace, v1::TraceHeaders* proto);
 void ErrorToProto(const Error& error, v1::Error* proto);
 v1::JobState JobStateToProto(JobState state);
 JobState JobStateFromProto(v1::JobState state);

@@ -145,6 +145,24 @@ void MessageToProto(const Message& message, v1::Message* proto) {
   proto->set_tool_call_id(message.tool_call_id);
 }
 
+GradedJob GradedFromProto(v1::GradedJob* proto) {
+  return {.name = std::move(*proto->mutable_name()),
+          .config = std::move(*proto->mutable_config()),
+          .total_tokens = proto->total_tokens(),
+          .upstream_calls = proto->upstream_calls(),
+          .cost_usd = proto->cost_usd(),
+          .latency = absl::Microseconds(static_cast<int64_t>(proto->latency_us()))};
+}
+
+void GradedToProto(const GradedJob& graded, v1::GradedJob* proto) {
+  proto->set_name(graded.name);
+  proto->set_config(graded.config);
+  proto->set_total_tokens(graded.total_tokens);
+  proto->set_upstream_calls(graded.upstream_calls);
+  proto->set_cost_usd(graded.cost_usd);
+  proto->set_latency_us(ToMicros(graded.latency));
+}
+
 JobSpec SpecFromProto(v1::JobSpec* proto) {
   JobSpec spec{.name = std::move(*proto->mutable_name()),
                .tenant = Tenant(std::move(*proto->mutable_tenant()))};
@@ -166,6 +184,8 @@ JobSpec SpecFromProto(v1::JobSpec* proto) {
   if (proto->has_seed()) spec.seed = proto->seed();
   spec.budget = BudgetFromProto(proto->budget());
   spec.follows = std::move(*proto->mutable_follows());
+  spec.grades = std::move(*proto->mutable_grades());
+  if (proto->has_graded()) spec.graded = GradedFromProto(proto->mutable_graded());
   return spec;
 }
 
@@ -179,10 +199,17 @@ void SpecToProto(const JobSpec& spec, v1::JobSpec* proto) {
   if (spec.seed) proto->set_seed(*spec.seed);
   if (spec.budget != Budget{}) BudgetToProto(spec.budget, proto->mutable_budget());
   proto->set_follows(spec.follows);
+  proto->set_grades(spec.grades);
+  if (spec.graded) GradedToProto(*spec.graded, proto->mutable_graded());
 }
 
 void CallToProto(const CallInput& input, const JobSpec& spec, v1::RunTask* proto) {
   proto->set_model(input.model);
+  if (input.agent->grader) {
+    const Text& definition = input.agent->grader->definition;
+    proto->set_grader(definition.view().data(), definition.size());
+    return;
+  }
   v1::Agent* parameters = proto->mutable_parameters();
   SamplingToProto(*input.agent, parameters);
   if (input.seed) parameters->set_seed(*input.seed);

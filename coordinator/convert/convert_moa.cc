@@ -50,6 +50,11 @@ Agent AgentFromProto(v1::Agent* proto) {
   }
   agent.sees = EnumFromProto<Sees>(proto->sees(), Sees::kNone);
   agent.description = Text(std::move(*proto->mutable_description()));
+  if (proto->has_grader()) {
+    agent.grader =
+        GraderSpec{.name = std::move(*proto->mutable_grader()->mutable_name()),
+                   .definition = Text(std::move(*proto->mutable_grader()->mutable_definition()))};
+  }
   return agent;
 }
 
@@ -64,6 +69,11 @@ void AgentToProto(const Agent& agent, v1::Agent* proto) {
     FormatToProto(*agent.response_format, proto->mutable_response_format());
   proto->set_sees(static_cast<v1::Agent::Sees>(agent.sees));
   proto->set_description(agent.description.view().data(), agent.description.size());
+  if (agent.grader) {
+    proto->mutable_grader()->set_name(agent.grader->name);
+    const Text& definition = agent.grader->definition;
+    proto->mutable_grader()->set_definition(definition.view().data(), definition.size());
+  }
   SamplingToProto(agent, proto);
 }
 

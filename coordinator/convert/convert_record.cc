@@ -14,6 +14,18 @@ namespace {
 
 absl::Duration FromMicros(uint64_t us) { return absl::Microseconds(static_cast<int64_t>(us)); }
 
+std::vector<FailedCall> FailedAttemptsFromProto(v1::TaskResult* proto) {
+  std::vector<FailedCall> attempts;
+  for (v1::FailedAttempt& attempt : *proto->mutable_failed_attempts()) {
+    attempts.push_back({.model = std::move(*attempt.mutable_model()),
+                        .worker = std::move(*attempt.mutable_worker()),
+                        .began = FromMicros(attempt.began_us()),
+                        .run = FromMicros(attempt.run_us()),
+                        .error = ErrorFromProto(attempt.error())});
+  }
+  return attempts;
+}
+
 TaskResult ResultFromProto(v1::TaskResult* proto) {
   std::optional<double> cost;
   if (proto->has_cost_usd()) cost = proto->cost_usd();
@@ -29,7 +41,8 @@ TaskResult ResultFromProto(v1::TaskResult* proto) {
           .worker = std::move(*proto->mutable_worker()),
           .wasted = UsageFromProto(proto->wasted()),
           .hedged = proto->hedged(),
-          .cost_usd = cost};
+          .cost_usd = cost,
+          .failed_attempts = FailedAttemptsFromProto(proto)};
 }
 
 JobUsage JobUsageFromProto(const v1::JobUsage& proto) {
@@ -53,11 +66,23 @@ absl::StatusOr<uint32_t> FindStage(const Plan& plan, const Proto& proto) {
 
 }  // namespace
 
+TraceHeaders TraceFromProto(const v1::TraceHeaders& proto) {
+  return {.traceparent = proto.traceparent(), .tracestate = proto.tracestate()};
+}
+
+void TraceToProto(const TraceHeaders& trace, v1::TraceHeaders* proto) {
+  proto->set_traceparent(trace.traceparent);
+  if (!trace.tracestate.empty()) proto->set_tracestate(trace.tracestate);
+}
+
 void RecordToProto(const Plan& plan, const Record& record, v1::JobEvent* proto) {
   proto->set_sequence(record.sequence);
   *proto->mutable_time() = TimeToProto(record.time);
   if (const auto* accepted = std::get_if<JobAccepted>(&record.what)) {
     proto->mutable_accepted()->set_seed(accepted->seed);
+    if (!accepted->trace.traceparent.empty()) {
+      TraceToProto(accepted->trace, proto->mutable_accepted()->mutable_trace());
+    }
   } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
     const Stage& stage = plan.stages[started->stage];
     v1::LayerStarted* out = proto->mutable_layer_started();
@@ -91,7 +116,8 @@ absl::StatusOr<Record> RecordFromProto(const Plan& plan, v1::JobEvent* proto) {
   Record record{.sequence = proto->sequence(), .time = TimeFromProto(proto->time())};
   switch (proto->kind_case()) {
     case v1::JobEvent::kAccepted:
-      record.what = JobAccepted{.seed = proto->accepted().seed()};
+      record.what = JobAccepted{.seed = proto->accepted().seed(),
+                                .trace = TraceFromProto(proto->accepted().trace())};
       return record;
     case v1::JobEvent::kLayerStarted: {
       const auto stage = FindStage(plan, proto->layer_started());

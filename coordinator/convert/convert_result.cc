@@ -24,7 +24,8 @@ TaskResult Unfinished(const JobMachine& machine, uint32_t index) {
           .attempts = task.attempts,
           .worker = task.worker,
           .wasted = task.wasted,
-          .hedged = task.hedged};
+          .hedged = task.hedged,
+          .failed_attempts = task.failed_attempts};
 }
 
 void StageToProto(const JobMachine& machine, uint32_t index, v1::LayerResult* proto) {
@@ -162,6 +163,14 @@ void ResultToProto(const Plan& plan, const TaskResult& result, v1::TaskResult* p
   if (result.wasted != Usage{}) UsageToProto(result.wasted, proto->mutable_wasted());
   proto->set_hedged(result.hedged);
   if (result.cost_usd) proto->set_cost_usd(*result.cost_usd);
+  for (const FailedCall& attempt : result.failed_attempts) {
+    v1::FailedAttempt* out = proto->add_failed_attempts();
+    out->set_model(attempt.model);
+    out->set_worker(attempt.worker);
+    out->set_began_us(ToMicros(attempt.began));
+    out->set_run_us(ToMicros(attempt.run));
+    ErrorToProto(attempt.error, out->mutable_error());
+  }
 }
 
 void JobUsageToProto(const JobUsage& usage, v1::JobUsage* proto) {

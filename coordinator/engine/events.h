@@ -15,6 +15,18 @@ namespace moa {
 // Records: the job's durable history. A job's state is the fold of its records
 // (JobMachine::Replay).
 
+// A call that failed, for people.
+struct FailedCall {
+  std::string model{};
+  std::string worker{};
+  absl::Duration began{};  // from the task's being ready to its dispatch
+  absl::Duration run{};    // until its failure was known
+  Error error{};           // the message cut to kFailedAttemptMessageMax
+  friend bool operator==(const FailedCall&, const FailedCall&) = default;
+};
+inline constexpr size_t kFailedAttemptMessageMax = 300;  // bytes
+inline constexpr size_t kFailedAttemptsMax = 16;         // kept of a task: the newest
+
 // Result of one task, as stored and as shown.
 struct TaskResult {
   uint32_t task = 0;    // index in the plan
@@ -32,11 +44,13 @@ struct TaskResult {
   Usage wasted{};
   bool hedged = false;               // a second attempt was made beside a slow one
   std::optional<double> cost_usd{};  // of all its calls; absent in records of earlier versions
+  std::vector<FailedCall> failed_attempts{};  // oldest first; this owner's
   friend bool operator==(const TaskResult&, const TaskResult&) = default;
 };
 
 struct JobAccepted {
   uint64_t seed = 0;
+  TraceHeaders trace{};
   friend bool operator==(const JobAccepted&, const JobAccepted&) = default;
 };
 struct LayerStarted {

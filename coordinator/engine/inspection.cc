@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kWarningsMax = 50;
 // All texts of one inspection together: what fits a reply.
 constexpr size_t kShownBytesMax = 3u << 20;
+// What a grader says of an answer, at most.
+constexpr uint64_t kGraderFeedbackTokens = 1000;
 
 // A text that stands for an answer not known yet.
 Text Placeholder(const PlannedTask& task) {
@@ -110,7 +112,9 @@ class Walk {
     const Critique& critique = *plan_.LayerOf(stage).critique;
     if (critique.feedback == Critique::Feedback::kNone) return 0;
     uint64_t of_one = 0;  // critics' words on one answer
-    for (const Agent& critic : critique.critics) of_one += critic.max_completion_tokens.value_or(0);
+    for (const Agent& critic : critique.critics) {
+      of_one += critic.grader ? kGraderFeedbackTokens : critic.max_completion_tokens.value_or(0);
+    }
     const Stage& earlier = plan_.stages[plan_.tasks[task].stage - 2];
     if (critique.feedback == Critique::Feedback::kOwn) {
       return LimitOf(earlier.first_task + task - stage.first_task) + of_one;
@@ -267,6 +271,7 @@ class Inspector {
       }
       InspectedAgent& agent = out->agents.back();
       ++agent.calls;
+      if (task.agent->grader) continue;  // asks no model
       const uint64_t prompt = FitPrompt(fixed_ + walk.ShownTokens(i), &agent);
       agent.prompt_tokens = std::max(agent.prompt_tokens, prompt);
       if (!std::binary_search(running.begin(), running.end(), i)) continue;

@@ -79,6 +79,21 @@ void JobMachine::WaitForRetry(uint32_t index, absl::Duration delay) {
   waiting_.emplace(task.retry_at, index);
 }
 
+// Its last error is that of its current attempt, or its hedge.
+void JobMachine::KeepFailed(uint32_t index, bool hedge) {
+  Task& task = tasks_[index];
+  std::vector<FailedCall>& kept = task.failed_attempts;
+  if (kept.size() == kFailedAttemptsMax) kept.erase(kept.begin());
+  const absl::Time dispatched_at = hedge ? task.hedge.dispatched_at : task.dispatched_at;
+  Error error = task.last_error;
+  error.message = std::string(Utf8Prefix(error.message, kFailedAttemptMessageMax));
+  kept.push_back({.model = model(index),
+                  .worker = hedge ? task.hedge.worker : task.worker,
+                  .began = Measured(dispatched_at - task.ready_at),
+                  .run = Measured(now_ - dispatched_at),
+                  .error = std::move(error)});
+}
+
 // One of the task's running attempts has failed. False when another takes its place; else the task's
 // current one is over, and what comes next is to be decided.
 bool JobMachine::DropFailed(Task& task, const AttemptFailed& event) {
@@ -94,6 +109,7 @@ bool JobMachine::DropFailed(Task& task, const AttemptFailed& event) {
   }
   task.last_error = event.error;
   task.last_error.message = Presentable(event.error.message);
+  KeepFailed(event.ref.task, hedge);
   if (code != ErrorCode::kWorkerLost) {
     task.failed.emplace_back(event.ref.epoch, event.ref.attempt);
     task.retrying = task.retrying || !IsRefusal(code);
@@ -236,6 +252,7 @@ void JobMachine::Conclude(uint32_t index, TaskResult result, Commands* commands)
   result.worker = task.worker;
   result.wasted = task.wasted;
   result.hedged = task.hedged;
+  result.failed_attempts = task.failed_attempts;
   result.cost_usd = task.wasted_cost_usd + Cost(result.model, result.completion.usage);
   Append(TaskFinished{.result = std::move(result)}, commands);
 }

@@ -100,6 +100,7 @@ std::string JobBudget::Refusal(const Spend& used, const Spend& call, const Spend
 }
 
 Spend JobBudget::WorstCase(const CallInput& input) {
+  if (input.agent->grader) return {};
   PromptSize size;
   for (const PromptPart& part : input.prompt) {
     if (part.context == nullptr) {
@@ -120,7 +121,7 @@ Spend JobBudget::WorstCase(const CallInput& input) {
 }
 
 Spend JobBudget::Aggregator() {
-  if (plan_.spec.moa.best_answer) return {};
+  if (plan_.spec.moa.best_answer || plan_.spec.moa.aggregator.grader) return {};
   const uint32_t task = plan_.aggregator_task();
   const Agent& agent = *plan_.tasks[task].agent;
   if (aggregator_ == PromptSize{}) {

@@ -78,6 +78,7 @@ class JobMachine {
   absl::Time accepted_at() const { return accepted_at_; }
   absl::Time ended_at() const { return ended_at_; }
   uint64_t seed() const { return seed_; }
+  const TraceHeaders& trace() const { return trace_; }  // the client's
   uint64_t last_sequence() const { return last_sequence_; }
   // Stages started or passed over so far; the running one is the last of them. Rounds that are not
   // needed are passed over, and all stages before the aggregator's when no agent of one answered, when
@@ -123,6 +124,7 @@ class JobMachine {
   void Enqueue(uint32_t task, Commands* commands);
   void EnqueueAgain(uint32_t task, Commands* commands);
   void WaitForRetry(uint32_t task, absl::Duration delay);
+  void KeepFailed(uint32_t index, bool hedge);
   bool DropFailed(Task& task, const AttemptFailed& event);
   void GoOnAfter(uint32_t task, const AttemptFailed& event, Commands* commands);
   bool MoveOn(uint32_t task, bool larger_context, Commands* commands);
@@ -185,6 +187,7 @@ class JobMachine {
   absl::Time deadline_ = absl::InfiniteFuture();
   absl::Time ended_at_;
   uint64_t seed_ = 0;
+  TraceHeaders trace_;
   uint64_t last_sequence_ = 0;
   uint32_t stages_started_ = 0;
   std::map<uint32_t, std::vector<std::string>> notes_;  // of each stage that was started

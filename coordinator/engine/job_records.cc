@@ -87,6 +87,7 @@ void JobMachine::Fold(const Record& record) {
   now_ = std::max(now_, record.time);
   if (const auto* accepted = std::get_if<JobAccepted>(&record.what)) {
     seed_ = accepted->seed;
+    trace_ = accepted->trace;
     accepted_at_ = record.time;
     deadline_ = accepted_at_ + plan_->deadline;
   } else if (const auto* started = std::get_if<LayerStarted>(&record.what)) {
@@ -118,12 +119,15 @@ void JobMachine::FoldTask(const TaskResult& result) {
   task.wasted = result.wasted;
   task.worker = result.worker;
   task.hedged = result.hedged;
+  task.failed_attempts.clear();  // part of the result now
   task.current = AttemptRef();
   task.hedge = TaskHedge();
   task.retry_at = absl::InfiniteFuture();
   --progress_.unfinished;
   if (result.attempts > 0 && state_ == JobState::kQueued) state_ = JobState::kRunning;
-  finished_usage_.upstream_calls += result.attempts;
+  if (!plan_->tasks[result.task].agent->grader) {
+    finished_usage_.upstream_calls += result.attempts;
+  }
   finished_usage_.tokens += result.wasted;
   finished_usage_.cost_usd +=
       result.cost_usd.has_value()
@@ -165,6 +169,7 @@ void JobMachine::FoldEnd(const JobEnded& ended) {
     task.result.wasted = task.wasted;
     task.result.worker = task.worker;
     task.result.hedged = task.hedged;
+    task.result.failed_attempts = std::move(task.failed_attempts);
   }
   progress_.unfinished = 0;
 }
@@ -179,7 +184,7 @@ JobUsage JobMachine::usage() const {
   for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
     const Task& task = tasks_[i];
     if (task.finished) continue;
-    sum.upstream_calls += task.attempts;
+    if (!plan_->tasks[i].agent->grader) sum.upstream_calls += task.attempts;
     sum.tokens += task.wasted;
     sum.cost_usd += task.wasted_cost_usd;
   }

@@ -48,6 +48,7 @@ struct JobTask {
   Usage wasted{};
   double wasted_cost_usd = 0;
   Error last_error{};  // of the last attempt that failed
+  std::vector<FailedCall> failed_attempts{};
   // Attempts that ended by themselves, not with their worker: never to be adopted (epoch, attempt).
   std::vector<std::pair<uint64_t, uint32_t>> failed{};
   // Attempts that were lost with their worker, and what they may have used; as `reserved`.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/base/text.h"
 
@@ -24,6 +25,16 @@ struct ResponseFormat {
 
 enum class Sees { kAll, kDealt, kNone };
 
+// What grades code: the name and the text of its file, both set once a job was accepted.
+struct GraderSpec {
+  std::string name{};
+  Text definition{};
+  friend bool operator==(const GraderSpec&, const GraderSpec&) = default;
+};
+
+// What takes a model's place in the tasks of graders: workers that can grade announce it.
+inline constexpr absl::string_view kGraderModel = "grader";
+
 struct Agent {
   std::string name{};
   std::string model{};
@@ -41,6 +52,7 @@ struct Agent {
   std::optional<ResponseFormat> response_format{};
   Sees sees = Sees::kAll;
   Text description{};
+  std::optional<GraderSpec> grader{};
   friend bool operator==(const Agent&, const Agent&) = default;
 };
 

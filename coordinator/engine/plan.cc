@@ -11,6 +11,10 @@ namespace {
 
 void NormalizeAgent(Agent* agent) {
   if (agent->samples == 0) agent->samples = 1;
+  if (agent->grader) {
+    agent->model = std::string(kGraderModel);
+    return;
+  }
   if (!agent->max_completion_tokens.has_value()) {
     agent->max_completion_tokens = kCompletionTokensDefault;
   }
@@ -115,12 +119,14 @@ class Unroller {
     const auto end = static_cast<uint32_t>(plan_.tasks.size());
     Begin(stage);
     for (const Agent& critic : critique.critics) {
+      // What a grader says has its own form.
+      const ResponseFormat* asked = critic.grader ? nullptr : format;
       if (critique.scope == Critique::Scope::kAll) {
-        AddTask(critic, 0, format);
+        AddTask(critic, 0, asked);
         continue;
       }
       for (uint32_t answer = first; answer < end; ++answer) {
-        AddTask(critic, answer - first, format).judges = answer;
+        AddTask(critic, answer - first, asked).judges = answer;
       }
     }
   }

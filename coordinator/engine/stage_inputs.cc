@@ -215,6 +215,13 @@ CallInput StageInputs::Make(uint32_t index, const std::string& model, uint64_t j
   input.model = model;
   input.agent = &agent;
   input.format = task.format;
+  if (agent.grader) {
+    // What it grades, and nothing else.
+    Text graded = stage.kind == StageKind::kCritique ? ShownTo(index, model).texts.at(0)
+                                                     : plan_->spec.messages.back().content;
+    input.prompt.push_back({.message = {.role = Role::kUser, .content = std::move(graded)}});
+    return input;
+  }
   input.seed = SeedToSend(*plan_, task, job_seed);
   input.with_tools = index == plan_->aggregator_task() && !plan_->spec.tools.empty();
   const Shown shown = ShownTo(index, model);

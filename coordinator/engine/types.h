@@ -58,6 +58,17 @@ struct Budget {
   friend bool operator==(const Budget&, const Budget&) = default;
 };
 
+// What an answer has taken that is graded.
+struct GradedJob {
+  std::string name{};
+  std::string config{};
+  uint64_t total_tokens = 0;
+  uint32_t upstream_calls = 0;
+  double cost_usd = 0;
+  absl::Duration latency{};
+  friend bool operator==(const GradedJob&, const GradedJob&) = default;
+};
+
 // A submitted job with its preset already expanded into `moa`.
 struct JobSpec {
   std::string name{};
@@ -70,7 +81,9 @@ struct JobSpec {
   std::optional<absl::Duration> deadline{};
   std::optional<uint64_t> seed{};
   Budget budget{};
-  std::string follows{};  // the job whose conversation begins `messages`
+  std::string follows{};              // the job whose conversation begins `messages`
+  std::string grades{};               // the job whose answer is the only message
+  std::optional<GradedJob> graded{};  // of that job
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 
@@ -153,6 +166,13 @@ struct JobUsage {
   uint32_t upstream_calls = 0;
   double cost_usd = 0;
   friend bool operator==(const JobUsage&, const JobUsage&) = default;
+};
+
+// W3C Trace Context as it travels: of who submitted the job, and what its calls carry. Only passed on here.
+struct TraceHeaders {
+  std::string traceparent{};  // empty: none
+  std::string tracestate{};
+  friend bool operator==(const TraceHeaders&, const TraceHeaders&) = default;
 };
 
 // One attempt of one task by one owner of the job. Echoed by everything that concerns it; what does

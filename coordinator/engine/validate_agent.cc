@@ -41,6 +41,7 @@ void AgentCheck::Visit(std::string path, const Agent& agent) {
   path_ = std::move(path);
   bytes_ += agent.name.size() + agent.model.size() + agent.system_prompt.size() +
             agent.description.size();
+  if (agent.grader) return VisitGrader(agent);
   VisitModel(".model", agent.model, agent);
   VisitFallbacks(agent);
   VisitRange(".temperature", agent.temperature, 0, 2);
@@ -68,6 +69,23 @@ void AgentCheck::Visit(std::string path, const Agent& agent) {
   } else if (!effort.empty()) {
     VisitModelsEfforts(agent.model, effort);
     for (const std::string& model : agent.fallback_models) VisitModelsEfforts(model, effort);
+  }
+}
+
+void AgentCheck::RefuseGrader(const std::string& path, const Agent& agent) {
+  if (!agent.grader) return;
+  violations_.Add(path + ".grader",
+                  "is given, but this agent answers: critics and the aggregator of a MoA without "
+                  "layers can grade");
+}
+
+// Its definition was looked at before, where files are known.
+void AgentCheck::VisitGrader(const Agent& agent) {
+  bytes_ += agent.grader->definition.size();
+  Agent alone{.name = agent.name, .samples = agent.samples, .grader = agent.grader};
+  if (agent.model == kGraderModel) alone.model = agent.model;  // of a job that was accepted before
+  if (agent != alone) {
+    Add(".grader", "stands beside fields of a model's; a grader has a name and nothing else");
   }
 }
 

@@ -40,7 +40,7 @@ std::string ModelWithoutPrice(const MoaSpec& moa, const ModelTable& models) {
 void ValidateBudget(const JobSpec& spec, const ModelTable& models, Violations* violations) {
   const Budget& budget = spec.budget;
   const Agent& aggregator = spec.moa.aggregator;
-  const bool calls = !spec.moa.best_answer;
+  const bool calls = !spec.moa.best_answer && !aggregator.grader;
   const uint64_t completion =
       calls ? aggregator.max_completion_tokens.value_or(kCompletionTokensDefault) : 0;
   if (budget.max_total_tokens == 0) {

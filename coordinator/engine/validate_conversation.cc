@@ -194,6 +194,9 @@ void ValidateMessages(const std::vector<Message>& messages, const JobLimits& lim
 }
 
 void ValidateTools(const JobSpec& spec, const JobLimits& limits, Violations* violations) {
+  if (!spec.tools.empty() && spec.moa.aggregator.grader) {
+    violations->Add("tools", "are given to a grader, which calls none");
+  }
   if (spec.tools.size() > limits.tools_max) {
     violations->Add("tools", absl::StrCat("has ", spec.tools.size(), " tools; at most ",
                                           limits.tools_max, " are allowed (tools_max)"));

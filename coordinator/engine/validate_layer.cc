@@ -72,6 +72,7 @@ class MoaCheck {
     }
     if (!moa.aggregator.name.empty()) agents_.VisitName(path, moa.aggregator);
     agents_.Visit(path, moa.aggregator);
+    if (!moa.layers.empty()) agents_.RefuseGrader(path, moa.aggregator);
     if (moa.aggregator.sees != Sees::kAll) {
       Add(path + ".sees", "is not all; the aggregator sees all answers");
     }
@@ -97,6 +98,7 @@ class MoaCheck {
       const Agent& agent = layer.agents[i];
       const std::string at = absl::StrCat(path, ".agents[", i, "]");
       VisitNamed(at, agent);
+      agents_.RefuseGrader(at, agent);
       if (agent.samples > limits_.samples_max) {
         Add(at + ".samples", absl::StrCat("is ", agent.samples, "; at most ", limits_.samples_max,
                                           " are allowed (samples_max)"));
@@ -165,6 +167,7 @@ class MoaCheck {
       VisitNamed(path + ".router", route.router);
     }
     VisitJudge(path + ".router", route.router);
+    agents_.RefuseGrader(path + ".router", route.router);
     if (route.top < 1 || route.top > layer.agents.size()) {
       Add(path + ".top", absl::StrCat("is ", route.top, "; must be from 1 to ", layer.agents.size(),
                                       ", the agents of the layer"));
@@ -188,6 +191,10 @@ class MoaCheck {
       const std::string at = absl::StrCat(path, ".critics[", i, "]");
       VisitNamed(at, critique.critics[i]);
       VisitJudge(at, critique.critics[i]);
+      if (critique.critics[i].grader && critique.scope != Critique::Scope::kEach) {
+        Add(at + ".grader",
+            "is given with scope all; a grader grades each answer: say scope: each");
+      }
     }
     if (critique.rounds > limits_.rounds_max) {
       Add(path + ".rounds", absl::StrCat("is ", critique.rounds, "; at most ", limits_.rounds_max,

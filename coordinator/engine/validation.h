@@ -45,6 +45,8 @@ class AgentCheck {
   void VisitName(std::string path, const Agent& agent);
   // All but the name, which some may do without, and the samples.
   void Visit(std::string path, const Agent& agent);
+  // An agent that may not grade.
+  void RefuseGrader(const std::string& path, const Agent& agent);
 
   uint64_t bytes() const { return bytes_; }
 
@@ -56,6 +58,7 @@ class AgentCheck {
   void VisitRange(absl::string_view field, const std::optional<double>& value, double low,
                   double high);
   void VisitFormat(const ResponseFormat& format);
+  void VisitGrader(const Agent& agent);
   std::string UnknownModel(const std::string& model);
   std::string KnownModels() const;
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/loop/loop.h"
-#include "coordinator/metrics/quota_metrics.h"
+#include "common/metrics/level_family.h"
 
 namespace moa {
 namespace {
@@ -17,23 +17,24 @@ prometheus::Counter& Count(prometheus::Registry& registry, const char* name, con
 ClusterMetrics::ClusterMetrics()
     : renewals_(prometheus::BuildCounter()
                     .Name("moa_lease_renewals_total")
-                    .Help("Times that this coordinator tried to renew its lease, by outcome")
+                    .Help("Times that this coordinator tried to renew its lease; served where "
+                          "several can share a store.")
                     .Register(registry_)),
       renewed_(renewals_.Add({{"outcome", "ok"}})),
       not_renewed_(renewals_.Add({{"outcome", "failed"}})),
       renewal_seconds_(
           prometheus::BuildHistogram()
               .Name("moa_lease_renewal_seconds")
-              .Help("How long renewals took, failed ones included")
+              .Help("Seconds that renewing the lease took, failed renewals included.")
               .Register(registry_)
               .Add({}, prometheus::Histogram::BucketBoundaries{.001, .0025, .005, .01, .025, .05,
                                                                .1, .25, .5, 1, 2.5, 5})),
       buried_(Count(registry_, "moa_coordinators_declared_dead_total",
-                    "Coordinators that this one declared dead")),
+                    "Coordinators that this one declared dead because their lease had ended.")),
       claimed_(Count(registry_, "moa_jobs_claimed_total",
-                     "Unfinished jobs that this coordinator took over from others")),
+                     "Unfinished jobs that this coordinator took over from others.")),
       given_up_(Count(registry_, "moa_jobs_given_up_total",
-                      "Unfinished jobs that this coordinator gave to others")) {}
+                      "Unfinished jobs that this coordinator gave to others.")) {}
 
 void ClusterMetrics::Renewed(bool ok, absl::Duration took, absl::Time lease_until) {
   (ok ? renewed_ : not_renewed_).Increment();
@@ -58,14 +59,15 @@ std::vector<prometheus::MetricFamily> ClusterMetrics::Collect() const {
   MutexLock lock(mutex_);
   const double left = absl::ToDoubleSeconds(
       std::max(absl::ZeroDuration(), lease_until_ - std::min(lease_until_, Loop::Now())));
-  families.push_back(LevelFamily("moa_lease_remaining_seconds",
-                                 "For how much longer this coordinator may act for its jobs",
-                                 {{{}, left}}));
-  families.push_back(
-      LevelFamily("moa_coordinators",
-                  "Coordinators of the store: living, and dead with jobs that nobody has taken up",
-                  {{{{"state", "living"}}, static_cast<double>(living_)},
-                   {{{"state", "dead"}}, static_cast<double>(dead_)}}));
+  families.push_back(LevelFamily(
+      "moa_lease_remaining_seconds",
+      "Seconds for which this coordinator may still act for its jobs without renewing its lease.",
+      {{{}, left}}));
+  families.push_back(LevelFamily("moa_coordinators",
+                                 "Coordinators of the store: living ones, and dead ones with jobs "
+                                 "that nobody has taken up yet.",
+                                 {{{{"state", "living"}}, static_cast<double>(living_)},
+                                  {{{"state", "dead"}}, static_cast<double>(dead_)}}));
   return families;
 }
 

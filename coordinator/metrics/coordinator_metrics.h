@@ -18,12 +18,14 @@
 
 namespace moa {
 
+struct CoordinatorFamilies;
+
 // What Prometheus sees of a coordinator. Every series whose labels are known beforehand exists from the
 // start, so that a rate over it is 0 and not absent. Labels are bounded: beyond `models_max` models and `tenants_max`
 // tenants the further ones count together as "other".
 //
-// Owner: main. The observer's methods on the coordinator's loop (JobRefused: any thread); Collect on the
-// metrics listener's thread.
+// Owner: main. The observer's methods on the coordinator's loop (JobRefused: any thread); Collect on any
+// thread.
 class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Collectable {
  public:
   struct Options {
@@ -40,6 +42,7 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
   void StageEnded(StageKind kind, absl::Duration latency) override;
   void TaskEnded(TaskState state) override;
   void AttemptEnded(const EndedCall& call) override;
+  void GradingEnded(ErrorCode code, absl::Duration run) override;
   void AttemptQueued(absl::Duration wait) override;
   void CallDuplicated() override;
   void StaleEvent() override;
@@ -66,8 +69,7 @@ class CoordinatorMetrics final : public RuntimeObserver, public prometheus::Coll
 
   const Options options_;
   prometheus::Registry registry_;
-  struct Families;
-  const std::unique_ptr<Families> families_;
+  const std::unique_ptr<CoordinatorFamilies> families_;
   // Loop thread only.
   absl::flat_hash_map<std::string, std::unique_ptr<ModelSeries>> models_;
   absl::flat_hash_map<std::string, std::unique_ptr<TenantSeries>> tenants_;

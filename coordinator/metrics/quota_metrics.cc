@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
+
+#include "common/metrics/level_family.h"
 
 namespace moa {
 namespace {
@@ -29,20 +32,6 @@ std::vector<QuotaView> Bounded(const std::vector<QuotaView>& quotas) {
 
 }  // namespace
 
-MetricFamily LevelFamily(const char* name, const char* help,
-                         std::vector<std::pair<Labels, double>> values) {
-  MetricFamily family;
-  family.name = name;
-  family.help = help;
-  family.type = prometheus::MetricType::Gauge;
-  for (auto& [labels, value] : values) {
-    prometheus::ClientMetric& metric = family.metric.emplace_back();
-    for (const auto& [key, text] : labels) metric.label.push_back({key, text});
-    metric.gauge.value = value;
-  }
-  return family;
-}
-
 std::vector<MetricFamily> QuotaFamilies(const std::vector<QuotaView>& quotas, absl::Time now) {
   std::vector<std::pair<Labels, double>> limits, remaining, requests, tokens, storms, windows,
       closed;
@@ -69,21 +58,31 @@ std::vector<MetricFamily> QuotaFamilies(const std::vector<QuotaView>& quotas, ab
     closed.emplace_back(
         labels, view.closed_until > now ? absl::ToDoubleSeconds(view.closed_until - now) : 0);
   }
+  const auto level = [](const char* name, const char* help, auto& values) {
+    return LevelFamily(name, help, std::move(values));
+  };
   return {
-      LevelFamily("moa_quota_limit", "The provider's limits as they are known", std::move(limits)),
-      LevelFamily("moa_quota_remaining", "What may be sent now of the provider's limits",
-                  std::move(remaining)),
-      LevelFamily("moa_quota_reserved_requests", "Calls under way, by quota", std::move(requests)),
-      LevelFamily("moa_quota_reserved_tokens", "Tokens set aside for calls under way, by quota",
-                  std::move(tokens)),
-      LevelFamily("moa_quota_storm",
-                  "1 while the provider is too busy and only single calls are tried",
-                  std::move(storms)),
-      LevelFamily("moa_quota_window",
-                  "Calls allowed at once because the provider was busy; 0: no such bound",
-                  std::move(windows)),
-      LevelFamily("moa_quota_closed_seconds",
-                  "For how much longer the provider has asked not to be called", std::move(closed)),
+      level("moa_quota_limit",
+            "The provider's limit as it is known: requests, tokens not served from the prompt "
+            "cache, or all "
+            "tokens, in a period. The key is the fingerprint that `moactl workers` shows.",
+            limits),
+      level("moa_quota_remaining",
+            "What may be sent now of the limit of the same labels, calls under way taken out; of "
+            "this "
+            "coordinator's share where several share a quota.",
+            remaining),
+      level("moa_quota_reserved_requests", "Calls of a quota that are under way.", requests),
+      level("moa_quota_reserved_tokens",
+            "Tokens of a quota that are set aside for calls under way.", tokens),
+      level("moa_quota_storm",
+            "1 while the provider is so busy that only single calls are tried, else 0.", storms),
+      level("moa_quota_window",
+            "Calls that are allowed at once because the provider was busy; 0 means no such bound.",
+            windows),
+      level("moa_quota_closed_seconds",
+            "Seconds for which the provider has asked not to be called any more, from now on.",
+            closed),
   };
 }
 

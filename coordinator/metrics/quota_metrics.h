@@ -2,17 +2,11 @@
 
 #include <prometheus/metric_family.h>
 
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "coordinator/scheduler/quota_book.h"
 
 namespace moa {
-
-// A gauge as it stands at a scrape: each value with its labels.
-prometheus::MetricFamily LevelFamily(const char* name, const char* help,
-                                     std::vector<std::pair<prometheus::Labels, double>> values);
 
 // What Prometheus sees of the quotas: limits, what is left, what is reserved, storms and closings, by model and the
 // key's fingerprint. Of more than 128 quotas, the further ones count together as "other".

@@ -1,6 +1,6 @@
 #include "coordinator/metrics/store_metrics.h"
 
-#include "coordinator/metrics/quota_metrics.h"
+#include "common/metrics/level_family.h"
 
 namespace moa {
 namespace {
@@ -19,17 +19,18 @@ Histogram::BucketBoundaries WritesBuckets() {
 StoreMetrics::StoreMetrics()
     : commit_seconds_(prometheus::BuildHistogram()
                           .Name("moa_store_commit_seconds")
-                          .Help("Groups of writes that became durable, from their start to then")
+                          .Help("Seconds from the start of a group of writes until it was durable.")
                           .Register(registry_)
                           .Add({}, CommitBuckets())),
-      group_writes_(prometheus::BuildHistogram()
-                        .Name("moa_store_group_writes")
-                        .Help("Writes of each group that became durable")
-                        .Register(registry_)
-                        .Add({}, WritesBuckets())),
+      group_writes_(
+          prometheus::BuildHistogram()
+              .Name("moa_store_group_writes")
+              .Help("Writes in each group that became durable; more load makes larger groups.")
+              .Register(registry_)
+              .Add({}, WritesBuckets())),
       failures_(prometheus::BuildCounter()
                     .Name("moa_store_failures_total")
-                    .Help("Groups of writes that the store refused")
+                    .Help("Groups of writes that the store refused.")
                     .Register(registry_)
                     .Add({})) {}
 
@@ -48,9 +49,10 @@ std::vector<prometheus::MetricFamily> StoreMetrics::Collect() const {
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
   MutexLock lock(mutex_);
   if (store_ == nullptr) return families;
-  families.push_back(LevelFamily("moa_store_pending_writes", "Writes that are not durable yet",
+  families.push_back(LevelFamily("moa_store_pending_writes", "Writes that are not durable yet.",
                                  {{{}, static_cast<double>(store_->PendingWrites())}}));
-  families.push_back(LevelFamily("moa_store_up", "1 while the store takes jobs",
+  families.push_back(LevelFamily("moa_store_up",
+                                 "1 while the store takes jobs, else 0; /readyz says why.",
                                  {{{}, store_->Health().ok() ? 1.0 : 0.0}}));
   return families;
 }

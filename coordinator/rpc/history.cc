@@ -3,7 +3,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "coordinator/convert/codec.h"
 #include "coordinator/convert/convert.h"
 
 namespace moa {
@@ -41,19 +44,51 @@ std::vector<Message> Bounded(std::vector<Message> history) {
   return history;
 }
 
-}  // namespace
+// What tells one configuration from another, short enough for people.
+std::string ConfigOf(const MoaSpec& moa) {
+  constexpr size_t kBytes = 4;
+  return absl::BytesToHexString(absl::string_view(HashSpec({.moa = moa})).substr(0, kBytes));
+}
 
-absl::Status PrependHistory(const JobMachine& earlier, v1::JobSpec* job) {
-  const std::string tenant = job->tenant().empty() ? "default" : job->tenant();
+// That `job` may have what `earlier` has.
+absl::Status CheckAnswered(const JobMachine& earlier, const v1::JobSpec& job,
+                           absl::string_view what_for) {
+  const std::string tenant = job.tenant().empty() ? "default" : job.tenant();
   if (earlier.plan().spec.tenant.value() != tenant) {
     return absl::InvalidArgumentError("names a job of another tenant");
   }
-  if (earlier.state() != JobState::kSucceeded) {
-    const std::string state(JobStateName(earlier.state()));
-    return absl::InvalidArgumentError(
-        absl::StrCat("names a job that is ", state,
-                     "; only one that has SUCCEEDED has an answer to go on from"));
+  if (earlier.state() == JobState::kSucceeded) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("names a job that is ", JobStateName(earlier.state()),
+                   "; only one that has SUCCEEDED has an answer to ", what_for));
+}
+
+}  // namespace
+
+absl::Status TakeAnswer(const JobMachine& graded, v1::JobSpec* job) {
+  MOA_RETURN_IF_ERROR(CheckAnswered(graded, *job, "grade"));
+  if (job->messages_size() > 0) {
+    return absl::InvalidArgumentError("is given beside messages; the answer is what is graded");
   }
+  if (!job->follows().empty()) {
+    return absl::InvalidArgumentError("is given beside follows; give one of them");
+  }
+  const Text& content = graded.answer().content;
+  if (content.empty()) return absl::InvalidArgumentError("names a job whose answer has no text");
+  MessageToProto({.role = Role::kUser, .content = content}, job->add_messages());
+  const JobUsage usage = graded.usage();
+  GradedToProto({.name = graded.plan().spec.name,
+                 .config = ConfigOf(graded.plan().spec.moa),
+                 .total_tokens = TokensOf(usage.tokens),
+                 .upstream_calls = usage.upstream_calls,
+                 .cost_usd = usage.cost_usd,
+                 .latency = graded.ended_at() - graded.accepted_at()},
+                job->mutable_graded());
+  return absl::OkStatus();
+}
+
+absl::Status PrependHistory(const JobMachine& earlier, v1::JobSpec* job) {
+  MOA_RETURN_IF_ERROR(CheckAnswered(earlier, *job, "go on from"));
   std::vector<Message> history = earlier.plan().spec.messages;
   const Completion& answer = earlier.answer();
   history.push_back(

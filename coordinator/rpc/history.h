@@ -6,6 +6,8 @@
 
 namespace moa {
 
+// What a job takes over of one that has ended. Pure functions.
+
 // How much of earlier turns a job that follows another one takes over (job.proto, JobSpec.follows).
 inline constexpr int kHistoryMessagesMax = 400;
 inline constexpr size_t kHistoryBytesMax = 1u << 20;
@@ -15,5 +17,11 @@ inline constexpr size_t kHistoryBytesMax = 1u << 20;
 //
 // INVALID_ARGUMENT, for people: `earlier` is another tenant's, or has not succeeded.
 absl::Status PrependHistory(const JobMachine& earlier, v1::JobSpec* job);
+
+// Makes the answer of `graded` the only message of `job`, which grades it (JobSpec.grades).
+//
+// INVALID_ARGUMENT, for people: `graded` is another tenant's, or has not succeeded, or has no text; `job` has messages of
+// its own or follows another job.
+absl::Status TakeAnswer(const JobMachine& graded, v1::JobSpec* job);
 
 }  // namespace moa

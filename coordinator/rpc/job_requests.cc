@@ -7,10 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
 #include "common/net/random_id.h"
 #include "coordinator/convert/codec.h"
 #include "coordinator/convert/convert.h"
 #include "coordinator/engine/inspection.h"
+#include "coordinator/rpc/graders.h"
 #include "coordinator/rpc/moa_merge.h"
 #include "coordinator/rpc/rpc_errors.h"
 
@@ -19,6 +21,7 @@ namespace {
 
 constexpr uint32_t kPageSizeDefault = 50;
 constexpr uint32_t kPageSizeMax = 1000;
+constexpr size_t kSearchMax = 200;
 constexpr size_t kKeyBytesMax = 128;
 
 // Puts the preset's MoA into the job; adds what is wrong to `violations`.
@@ -59,7 +62,10 @@ std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
                                          " bytes; at most ", kKeyBytesMax, " are allowed")});
   }
   ExpandPreset(request->mutable_job(), presets, &violations);
+  // Only TakeAnswer knows it.
+  if (request->job().grades().empty()) request->mutable_job()->clear_graded();
   const bool has_moa = request->job().has_moa();
+  if (has_moa) ResolveGraders(request->mutable_job()->mutable_moa(), &violations);
   const bool no_preset = !request->job().preset().empty();  // that there is
   JobSpec spec = SpecFromProto(request->mutable_job());
   std::vector<std::string> warnings = AliasWarnings(spec.moa, models);
@@ -68,6 +74,9 @@ std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
     // Without a MoA, its missing parts are not mistakes of their own.
     if ((!has_moa || no_preset) && violation.field.rfind("moa", 0) == 0) continue;
     violations.push_back(std::move(violation));
+  }
+  if (!spec.grades.empty() && !spec.moa.aggregator.grader) {
+    violations.push_back({"grades", "is given, but the aggregator is no grader"});
   }
   if (!violations.empty()) return InvalidJob(violations);
   spec = Normalize(std::move(spec));
@@ -83,6 +92,10 @@ absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request) {
     return absl::InvalidArgumentError(
         absl::StrCat("page_size: ", request.page_size(), " is more than ", kPageSizeMax));
   }
+  if (request.search().size() > kSearchMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("search: has ", request.search().size(), " bytes, more than ", kSearchMax));
+  }
   JobQuery query{.tenant = request.tenant(),
                  .limit = request.page_size() == 0 ? kPageSizeDefault : request.page_size()};
   for (const int state : request.states()) {
@@ -92,33 +105,41 @@ absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request) {
     query.states.push_back(static_cast<StoredState>(state));
   }
   if (request.page_token().empty()) return query;
-  // created in microseconds, a dot, the id
-  const std::vector<std::string> parts = absl::StrSplit(request.page_token(), '.');
+  MOA_ASSIGN_OR_RETURN(query.before, ReadPageToken(request.page_token()));
+  return query;
+}
+
+// The time in microseconds, a dot, the id.
+absl::StatusOr<std::pair<absl::Time, JobId>> ReadPageToken(const std::string& token) {
+  const std::vector<std::string> parts = absl::StrSplit(token, '.');
   int64_t micros = 0;
   if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &micros) || !IsTimeOrderedId(parts[1])) {
     return absl::InvalidArgumentError("page_token: is not one that this method gave out");
   }
-  query.before = {absl::FromUnixMicros(micros), JobId(parts[1])};
-  return query;
+  return std::make_pair(absl::FromUnixMicros(micros), JobId(parts[1]));
+}
+
+std::string PageToken(absl::Time created, const JobId& id) {
+  return absl::StrCat(absl::ToUnixMicros(created), ".", id.value());
+}
+
+void WriteSummary(const JobRow& row, v1::JobSummary* job) {
+  job->set_job_id(row.id.value());
+  job->set_name(row.name);
+  job->set_tenant(row.tenant.value());
+  job->set_state(static_cast<v1::JobState>(row.state));
+  job->set_degraded(row.degraded);
+  *job->mutable_create_time() = TimeToProto(row.created);
+  if (row.ended != absl::InfinitePast()) *job->mutable_end_time() = TimeToProto(row.ended);
 }
 
 void WriteListResponse(std::vector<JobRow> rows, size_t page_size, v1::ListJobsResponse* response) {
   const bool more = rows.size() > page_size;
   if (more) rows.resize(page_size);
   for (const JobRow& row : rows) {
-    v1::JobSummary* job = response->add_jobs();
-    job->set_job_id(row.id.value());
-    job->set_name(row.name);
-    job->set_tenant(row.tenant.value());
-    job->set_state(static_cast<v1::JobState>(row.state));
-    job->set_degraded(row.degraded);
-    *job->mutable_create_time() = TimeToProto(row.created);
-    if (row.ended != absl::InfinitePast()) *job->mutable_end_time() = TimeToProto(row.ended);
+    WriteSummary(row, response->add_jobs());
   }
-  if (more) {
-    response->set_next_page_token(
-        absl::StrCat(absl::ToUnixMicros(rows.back().created), ".", rows.back().id.value()));
-  }
+  if (more) response->set_next_page_token(PageToken(rows.back().created, rows.back().id));
 }
 
 void WriteCounts(const JobCounts& counts, v1::CountJobsResponse* response) {

@@ -31,6 +31,10 @@ std::variant<CheckedJob, grpc::Status> CheckJob(v1::SubmitJobRequest* request,
 
 // INVALID_ARGUMENT names the field.
 absl::StatusOr<JobQuery> ReadListRequest(const v1::ListJobsRequest& request);
+// Names a place in the list: the page behind this job.
+std::string PageToken(absl::Time created, const JobId& id);
+absl::StatusOr<std::pair<absl::Time, JobId>> ReadPageToken(const std::string& token);
+void WriteSummary(const JobRow& row, v1::JobSummary* job);
 // Fills the page from rows of which one more than the page was read.
 void WriteListResponse(std::vector<JobRow> rows, size_t page_size, v1::ListJobsResponse* response);
 

@@ -10,23 +10,23 @@ namespace moa {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-void Merge(const Message& changes, Message* base);
+void Merge(const google::protobuf::Message& changes, google::protobuf::Message* base);
 
-void MergeList(const Message& changes, const FieldDescriptor* field, Message* base) {
+void MergeList(const google::protobuf::Message& changes, const FieldDescriptor* field,
+               google::protobuf::Message* base) {
   const Reflection* reflection = changes.GetReflection();
   const int count = reflection->FieldSize(changes, field);
   for (int i = 0; i < count; ++i) {
     const bool is_new = i >= reflection->FieldSize(*base, field);
-    Message* item = is_new ? reflection->AddMessage(base, field)
-                           : reflection->MutableRepeatedMessage(base, field, i);
+    google::protobuf::Message* item = is_new ? reflection->AddMessage(base, field)
+                                             : reflection->MutableRepeatedMessage(base, field, i);
     Merge(reflection->GetRepeatedMessage(changes, field, i), item);
   }
 }
 
-void Merge(const Message& changes, Message* base) {
+void Merge(const google::protobuf::Message& changes, google::protobuf::Message* base) {
   const Reflection* reflection = changes.GetReflection();
   std::vector<const FieldDescriptor*> set;
   reflection->ListFields(changes, &set);
@@ -43,7 +43,7 @@ void Merge(const Message& changes, Message* base) {
   }
   if (set.empty()) return;
   // What is left are single values and lists of values.
-  const std::unique_ptr<Message> rest(changes.New());
+  const std::unique_ptr<google::protobuf::Message> rest(changes.New());
   rest->CopyFrom(changes);
   for (const FieldDescriptor* field : set) {
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)

@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kMark[] = "moa-forwarded";
 // A peer that hangs must not hold a request for longer, whatever the client's patience.
-constexpr std::chrono::seconds kPatience(10);
+constexpr std::chrono::seconds kPeerPatience(10);
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void Peers::Mark(grpc::ClientContext* to) { to->AddMetadata(kMark, "1"); }
 
 void Peers::Mark(const grpc::CallbackServerContext& from, grpc::ClientContext* to) {
   Mark(to);
-  to->set_deadline(std::min(from.deadline(), std::chrono::system_clock::now() + kPatience));
+  to->set_deadline(std::min(from.deadline(), std::chrono::system_clock::now() + kPeerPatience));
 }
 
 bool Peers::IsMarked(const grpc::CallbackServerContext& context) {

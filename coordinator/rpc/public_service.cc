@@ -5,15 +5,31 @@
 #include <utility>
 
 #include "common/net/status_convert.h"
+#include "common/trace/trace_context.h"
 #include "coordinator/convert/convert.h"
 #include "coordinator/engine/inspection.h"
+#include "coordinator/rpc/grade_requests.h"
 #include "coordinator/rpc/history.h"
 #include "coordinator/rpc/job_requests.h"
+#include "coordinator/rpc/job_search.h"
 #include "coordinator/rpc/rpc_errors.h"
 #include "coordinator/rpc/watch_stream.h"
+#include "coordinator/rpc/worker_list.h"
 
 namespace moa {
 namespace {
+
+// The client's W3C trace context; empty when it has none or sent nonsense, of which the recommendation wants no error.
+TraceHeaders TraceOf(const grpc::CallbackServerContext& context) {
+  const auto header = [&context](const char* name) {
+    const auto it = context.client_metadata().find(name);
+    if (it == context.client_metadata().end()) return absl::string_view();
+    return absl::string_view(it->second.data(), it->second.size());
+  };
+  const auto trace = ParseTraceContext(header("traceparent"), header("tracestate"));
+  if (!trace) return {};
+  return {.traceparent = TraceParent(*trace), .tracestate = trace->state};
+}
 
 // Answers a call that asked for a job. `response` lives until Finish.
 Coordinator::JobCallback AnswerWithJob(grpc::ServerUnaryReactor* reactor, v1::Job* response) {
@@ -33,8 +49,12 @@ struct PassedOn {
 };
 
 PublicService::PublicService(Coordinator& coordinator, JobCounter& counter,
-                             std::vector<v1::Preset> presets, Peers* peers)
-    : coordinator_(coordinator), counter_(counter), presets_(std::move(presets)), peers_(peers) {}
+                             std::vector<v1::Preset> presets, Peers* peers, MetricsSource metrics)
+    : coordinator_(coordinator),
+      counter_(counter),
+      presets_(std::move(presets)),
+      peers_(peers),
+      metrics_(std::move(metrics)) {}
 
 void PublicService::WithOwner(grpc::CallbackServerContext* context, const JobId& id,
                               OwnerCallback then) {
@@ -52,17 +72,20 @@ void PublicService::WithOwner(grpc::CallbackServerContext* context, const JobId&
 }
 
 void PublicService::WithHistory(v1::JobSpec* job, absl::AnyInvocable<void(grpc::Status)> then) {
-  if (job->follows().empty()) return then(grpc::Status::OK);
-  const auto refuse = [](const absl::Status& status) {
-    return InvalidJob({{"follows", std::string(status.message())}});
+  const bool grades = !job->grades().empty();
+  if (job->follows().empty() && !grades) return then(grpc::Status::OK);
+  const char* const field = grades ? "grades" : "follows";
+  const auto refuse = [field](const absl::Status& status) {
+    return InvalidJob({{field, std::string(status.message())}});
   };
-  const absl::StatusOr<JobId> id = ReadJobId(job->follows());
+  const absl::StatusOr<JobId> id = ReadJobId(grades ? job->grades() : job->follows());
   if (!id.ok()) return then(refuse(id.status()));
-  coordinator_.Get(*id, [job, refuse, then = std::move(then)](
+  coordinator_.Get(*id, [job, grades, refuse, then = std::move(then)](
                             absl::StatusOr<const JobMachine*> earlier) mutable {
     if (absl::IsNotFound(earlier.status())) return then(refuse(earlier.status()));
     if (!earlier.ok()) return then(ToClientStatus(earlier.status()));
-    const absl::Status status = PrependHistory(**earlier, job);
+    const absl::Status status =
+        grades ? TakeAnswer(**earlier, job) : PrependHistory(**earlier, job);
     then(status.ok() ? grpc::Status::OK : refuse(status));
   });
 }
@@ -73,16 +96,17 @@ grpc::ServerUnaryReactor* PublicService::SubmitJob(grpc::CallbackServerContext* 
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   // The message is this call's own, and its texts are large: they are moved, not copied.
   auto* mine = const_cast<v1::SubmitJobRequest*>(request);
-  WithHistory(mine->mutable_job(), [this, mine, response, reactor](const grpc::Status& status) {
-    if (status.ok()) return Accept(mine, response, reactor);
+  WithHistory(mine->mutable_job(), [this, mine, response, reactor,
+                                    trace = TraceOf(*context)](const grpc::Status& status) {
+    if (status.ok()) return Accept(mine, trace, response, reactor);
     coordinator_.observer().JobRefused("invalid");
     reactor->Finish(status);
   });
   return reactor;
 }
 
-void PublicService::Accept(v1::SubmitJobRequest* request, v1::SubmitJobResponse* response,
-                           grpc::ServerUnaryReactor* reactor) {
+void PublicService::Accept(v1::SubmitJobRequest* request, const TraceHeaders& trace,
+                           v1::SubmitJobResponse* response, grpc::ServerUnaryReactor* reactor) {
   std::variant<CheckedJob, grpc::Status> checked =
       CheckJob(request, presets_, *coordinator_.models(), coordinator_.limits());
   if (const auto* error = std::get_if<grpc::Status>(&checked)) {
@@ -91,7 +115,10 @@ void PublicService::Accept(v1::SubmitJobRequest* request, v1::SubmitJobResponse*
   }
   auto& job = std::get<CheckedJob>(checked);
   for (std::string& warning : job.warnings) response->add_warnings(std::move(warning));
-  coordinator_.Submit(std::move(job.plan), request->idempotency_key(), std::move(job.hash),
+  coordinator_.Submit({.plan = std::move(job.plan),
+                       .idempotency_key = request->idempotency_key(),
+                       .hash = std::move(job.hash),
+                       .trace = trace},
                       [reactor, response](absl::StatusOr<InsertOutcome> outcome) {
                         if (outcome.ok()) {
                           response->set_job_id(outcome->id.value());
@@ -194,12 +221,60 @@ grpc::ServerUnaryReactor* PublicService::ListJobs(grpc::CallbackServerContext* c
     reactor->Finish(ToGrpcStatus(query.status()));
     return reactor;
   }
+  if (!request->search().empty()) {
+    JobSearch::Start(
+        [this](JobQuery page, auto done) {
+          coordinator_.ReadStore([page = std::move(page), done = std::move(done)](
+                                     JobStore& store) mutable { done(store.List(page)); });
+        },
+        *std::move(query), request->search(), response,
+        [reactor](const absl::Status& status) { reactor->Finish(ToClientStatus(status)); });
+    return reactor;
+  }
   const size_t page_size = query->limit++;  // one more tells whether there is a next page
-  coordinator_.List(*std::move(query),
-                    [reactor, response, page_size](absl::StatusOr<std::vector<JobRow>> rows) {
-                      if (rows.ok()) WriteListResponse(*std::move(rows), page_size, response);
-                      reactor->Finish(ToClientStatus(rows.status()));
-                    });
+  coordinator_.ReadStore(
+      [query = *std::move(query), reactor, response, page_size](JobStore& store) {
+        absl::StatusOr<std::vector<JobRow>> rows = store.List(query);
+        if (rows.ok()) WriteListResponse(*std::move(rows), page_size, response);
+        reactor->Finish(ToClientStatus(rows.status()));
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::ListGrades(grpc::CallbackServerContext* context,
+                                                    const v1::ListGradesRequest* request,
+                                                    v1::ListGradesResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<GradeQuery> query = ReadGradesRequest(*request);
+  if (!query.ok()) {
+    reactor->Finish(ToGrpcStatus(query.status()));
+    return reactor;
+  }
+  const size_t page_size = query->limit++;  // one more tells whether there is a next page
+  coordinator_.ReadStore(
+      [query = *std::move(query), reactor, response, page_size](JobStore& store) {
+        absl::StatusOr<std::vector<StoredGrade>> grades = store.ListGrades(query);
+        if (grades.ok()) WriteGrades(*std::move(grades), page_size, response);
+        reactor->Finish(ToClientStatus(grades.status()));
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::GetLeaderboard(grpc::CallbackServerContext* context,
+                                                        const v1::GetLeaderboardRequest* request,
+                                                        v1::GetLeaderboardResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<GradeQuery> query = ReadLeaderboardRequest(*request);
+  if (!query.ok()) {
+    reactor->Finish(ToGrpcStatus(query.status()));
+    return reactor;
+  }
+  coordinator_.ReadStore([query = *std::move(query), reactor, response](JobStore& store) {
+    const absl::StatusOr<std::vector<LeaderboardEntry>> entries =
+        store.Leaderboard(query.tenant, query.grader, query.limit);
+    if (entries.ok()) WriteLeaderboard(*entries, response);
+    reactor->Finish(ToClientStatus(entries.status()));
+  });
   return reactor;
 }
 
@@ -237,20 +312,7 @@ grpc::ServerUnaryReactor* PublicService::ListWorkers(grpc::CallbackServerContext
                                                      v1::ListWorkersResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.ListWorkers([reactor, response](std::vector<WorkerInfo> workers) {
-    for (WorkerInfo& info : workers) {
-      v1::Worker* worker = response->add_workers();
-      worker->set_worker_id(info.hello.id.value());
-      worker->set_name(std::move(info.hello.name));
-      worker->set_slots(info.hello.slots);
-      worker->set_key_fingerprint(std::move(info.hello.key));
-      worker->set_provider(std::move(info.hello.provider));
-      worker->set_slots_used(info.used);
-      worker->set_draining(info.hello.draining);
-      worker->set_version(std::move(info.hello.version));
-      worker->set_connected_us(
-          static_cast<uint64_t>(absl::ToInt64Microseconds(Loop::Now() - info.connected)));
-      for (std::string& model : info.hello.models) worker->add_models(std::move(model));
-    }
+    WriteWorkers(std::move(workers), Loop::Now(), response);
     reactor->Finish(grpc::Status::OK);
   });
   return reactor;
@@ -283,6 +345,25 @@ grpc::ServerUnaryReactor* PublicService::ListModels(grpc::CallbackServerContext*
     }
     reactor->Finish(grpc::Status::OK);
   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PublicService::GetMetrics(grpc::CallbackServerContext* context,
+                                                    const v1::GetMetricsRequest* request,
+                                                    v1::GetMetricsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (metrics_ == nullptr) {
+    reactor->Finish({grpc::StatusCode::UNIMPLEMENTED, "this coordinator has no metrics"});
+    return reactor;
+  }
+  v1::CoordinatorMetrics own = metrics_({request->names().begin(), request->names().end()});
+  if (peers_ == nullptr || Peers::IsMarked(*context)) {
+    *response->add_coordinators() = std::move(own);
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+  QueryMetrics(std::move(own), *peers_, coordinator_.addresses().All(), *request, response,
+               reactor);
   return reactor;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "coordinator/rpc/metrics_query.h"
 #include "coordinator/rpc/peers.h"
 #include "coordinator/runtime/coordinator.h"
 #include "coordinator/runtime/job_counter.h"
@@ -20,9 +21,9 @@ class PublicService final
     : public v1::MoaService::WithRawCallbackMethod_WatchJob<v1::MoaService::CallbackService> {
  public:
   // `coordinator` and `counter` are borrowed for the service's life, and so is `peers`, which is null where this is the
-  // only one.
+  // only one. Without `metrics` there is no GetMetrics.
   PublicService(Coordinator& coordinator, JobCounter& counter, std::vector<v1::Preset> presets,
-                Peers* peers = nullptr);
+                Peers* peers = nullptr, MetricsSource metrics = nullptr);
 
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
                                       const v1::SubmitJobRequest* request,
@@ -46,9 +47,18 @@ class PublicService final
   grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context,
                                         const v1::ListWorkersRequest* request,
                                         v1::ListWorkersResponse* response) override;
+  grpc::ServerUnaryReactor* ListGrades(grpc::CallbackServerContext* context,
+                                       const v1::ListGradesRequest* request,
+                                       v1::ListGradesResponse* response) override;
+  grpc::ServerUnaryReactor* GetLeaderboard(grpc::CallbackServerContext* context,
+                                           const v1::GetLeaderboardRequest* request,
+                                           v1::GetLeaderboardResponse* response) override;
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
                                        const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
+                                       const v1::GetMetricsRequest* request,
+                                       v1::GetMetricsResponse* response) override;
   grpc::ServerUnaryReactor* ListPresets(grpc::CallbackServerContext* context,
                                         const v1::ListPresetsRequest* request,
                                         v1::ListPresetsResponse* response) override;
@@ -57,8 +67,8 @@ class PublicService final
   // Calls `then` with OK once the job has the conversation of the one it follows, at once where it follows none; with
   // the client's error otherwise. `job` is borrowed until then.
   void WithHistory(v1::JobSpec* job, absl::AnyInvocable<void(grpc::Status)> then);
-  void Accept(v1::SubmitJobRequest* request, v1::SubmitJobResponse* response,
-              grpc::ServerUnaryReactor* reactor);
+  void Accept(v1::SubmitJobRequest* request, const TraceHeaders& trace,
+              v1::SubmitJobResponse* response, grpc::ServerUnaryReactor* reactor);
 
   // Who is to answer a request for a job: `then` gets null for this coordinator, or the job's owner; UNAVAILABLE while
   // nobody has the job, or when the request was passed on to here already; NOT_FOUND.
@@ -69,6 +79,7 @@ class PublicService final
   JobCounter& counter_;
   const std::vector<v1::Preset> presets_;
   Peers* const peers_;
+  const MetricsSource metrics_;
 };
 
 }  // namespace moa

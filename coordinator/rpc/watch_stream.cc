@@ -13,7 +13,7 @@ namespace {
 // What one watcher may fall behind: a job's whole history fits.
 constexpr size_t kWaitingBytesMax = 64u << 20;
 // A message that has grown to this takes no more: clients bound what they read.
-constexpr size_t kMessageBytesMax = 256u << 10;
+constexpr size_t kWatchMessageBytesMax = 256u << 10;
 constexpr int kUpdatesField = v1::WatchJobResponse::kUpdatesFieldNumber;
 
 // What precedes a message of `size` bytes in field `number` (Protobuf's encoding: a tag, a varint).
@@ -86,7 +86,7 @@ bool WatchStream::PushResponse(std::string response) {
 
 bool WatchStream::Add(absl::string_view head, absl::string_view body) {
   if (!Admit(head.size() + body.size())) return false;
-  if (waiting_.empty() || waiting_.back().size() >= kMessageBytesMax) waiting_.emplace_back();
+  if (waiting_.empty() || waiting_.back().size() >= kWatchMessageBytesMax) waiting_.emplace_back();
   std::string& message = waiting_.back();
   const size_t before = message.size();
   AppendTag(kUpdatesField, head.size() + body.size(), &message);

@@ -101,7 +101,8 @@ void WorkerSession::OnHello(v1::Hello* proto) {
                     .models = {proto->models().begin(), proto->models().end()},
                     .draining = proto->draining(),
                     .key = proto->key_fingerprint(),
-                    .provider = proto->provider()};
+                    .provider = proto->provider(),
+                    .process = proto->process()};
   hello.held = HeldFromProto(proto->mutable_held());
   coordinator_.WorkerJoined(std::move(hello), this);
 }
@@ -121,6 +122,7 @@ void WorkerSession::OnFinished(v1::AttemptFinished* finished) {
 void WorkerSession::OnClosed() {
   coordinator_.loop().AssertHeld();
   if (!worker_.empty()) coordinator_.WorkerLeft(worker_, this);
+  coordinator_.flushes().NoMore(this);
 }
 
 void WorkerSession::OnTick(absl::Time now) {
@@ -145,7 +147,15 @@ void WorkerSession::SendForgotten() {
   forgotten_.Clear();
 }
 
-v1::CoordinatorMessage& WorkerSession::Add() { return pending_.emplace_back(); }
+void WorkerSession::WantFlush() {
+  coordinator_.loop().AssertHeld();
+  if (!std::exchange(flush_wanted_, true)) coordinator_.flushes().Later(this);
+}
+
+v1::CoordinatorMessage& WorkerSession::Add() {
+  WantFlush();
+  return pending_.emplace_back();
+}
 
 void WorkerSession::Welcome(const std::vector<AttemptRef>& keep,
                             const std::vector<AttemptRef>& undecided) {
@@ -156,6 +166,7 @@ void WorkerSession::Welcome(const std::vector<AttemptRef>& keep,
   for (const AttemptRef& ref : keep) RefToProto(ref, welcome->add_keep());
   for (const AttemptRef& ref : undecided) RefToProto(ref, welcome->add_undecided());
   pending_.insert(pending_.begin(), std::move(message));
+  WantFlush();
 }
 
 void WorkerSession::Claim(const std::vector<AttemptRef>& refs) {
@@ -178,7 +189,8 @@ uint64_t WorkerSession::ContextKey(const JobId& job, const SharedContext& contex
   return it->second;
 }
 
-void WorkerSession::Run(const RunCommand& command) {
+bool WorkerSession::Run(const RunCommand& command) {
+  bool keeps_context = false;
   v1::CoordinatorMessage message;
   v1::RunTask* run = message.mutable_run_task();
   RefToProto(command.ref, run->mutable_ref());
@@ -193,6 +205,7 @@ void WorkerSession::Run(const RunCommand& command) {
       }
     } else {
       run->add_prompt()->set_context_key(ContextKey(command.ref.job, *part.context));
+      keeps_context = true;
     }
   }
   if (command.timeout < absl::InfiniteDuration()) {
@@ -201,16 +214,21 @@ void WorkerSession::Run(const RunCommand& command) {
         static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Microseconds(command.timeout))));
   }
   run->set_prompt_cache_key(command.prompt_cache_key);
+  if (!command.trace.traceparent.empty()) TraceToProto(command.trace, run->mutable_trace());
   run->set_stream(command.stream);
   run->set_stream_deltas(command.stream_deltas);
   Add() = std::move(message);  // after the contexts that it names
+  return keeps_context;
 }
 
 void WorkerSession::Cancel(const AttemptRef& ref) {
   RefToProto(ref, Add().mutable_cancel()->mutable_ref());
 }
 
-void WorkerSession::Forget(const AttemptRef& ref) { RefToProto(ref, forgotten_.add_refs()); }
+void WorkerSession::Forget(const AttemptRef& ref) {
+  WantFlush();
+  RefToProto(ref, forgotten_.add_refs());
+}
 
 void WorkerSession::StreamDeltas(const AttemptRef& ref, bool on) {
   v1::StreamDeltas* deltas = Add().mutable_stream_deltas();
@@ -227,6 +245,7 @@ void WorkerSession::ForgetJob(const JobId& job) {
 }
 
 void WorkerSession::Flush() {
+  flush_wanted_ = false;
   // Results that may be forgotten travel with what goes out anyway.
   if (!pending_.empty() || draining_ || forgotten_.refs_size() >= kForgottenMax) SendForgotten();
   if (pending_.empty()) return;

@@ -39,7 +39,7 @@ class WorkerSession final : public WorkerLink {
   void Claim(const std::vector<AttemptRef>& refs) override;
   void ConfirmSlots(uint32_t slots) override;
   void Demand(uint32_t waiting) override;
-  void Run(const RunCommand& command) override;
+  bool Run(const RunCommand& command) override;
   void Cancel(const AttemptRef& ref) override;
   void Forget(const AttemptRef& ref) override;
   void StreamDeltas(const AttemptRef& ref, bool on) override;
@@ -54,6 +54,7 @@ class WorkerSession final : public WorkerLink {
   // The key under which the worker has this context; sends it first when it has not.
   uint64_t ContextKey(const JobId& job, const SharedContext& context);
   v1::CoordinatorMessage& Add();
+  void WantFlush();
   void SendForgotten();
 
   Coordinator& coordinator_;
@@ -63,7 +64,8 @@ class WorkerSession final : public WorkerLink {
   WorkerId worker_;                              // empty until Hello
   std::vector<v1::CoordinatorMessage> pending_;  // until Flush
   v1::ResultsDurable forgotten_;  // until the next message, or the next tick: nobody waits for it
-  bool draining_ = false;         // but a worker that wants to leave does
+  bool flush_wanted_ = false;
+  bool draining_ = false;  // but a worker that wants to leave does
   absl::flat_hash_map<JobId, std::map<uint32_t, uint64_t>> contexts_;  // keys by SharedContext::id
   uint64_t next_key_ = 1;
   absl::Time last_received_;

@@ -24,10 +24,15 @@ class AnnouncedModels {
   }
   void Announce(const std::vector<std::string>& ids) {
     MutexLock lock(mutex_);
-    const auto is_known = [&](const std::string& id) { return table_->Find(id) != nullptr; };
+    const ModelTable& known = *table_;
+    const auto is_known = [&known](const std::string& id) {
+      return id == kGraderModel || known.Find(id) != nullptr;
+    };
     if (std::all_of(ids.begin(), ids.end(), is_known)) return;
     auto table = std::make_shared<ModelTable>(*table_);
-    for (const std::string& id : ids) table->Announce(id);
+    for (const std::string& id : ids) {
+      if (id != kGraderModel) table->Announce(id);
+    }
     table_ = std::move(table);
   }
 

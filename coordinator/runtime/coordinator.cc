@@ -51,8 +51,7 @@ Coordinator::~Coordinator() {
   reader_.Stop();
 }
 
-void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempotency_key,
-                         std::string hash, SubmitCallback done) {
+void Coordinator::Submit(Submission submission, SubmitCallback done) {
   if (draining()) {
     observer_.JobRefused("draining");
     return done(absl::UnavailableError("this coordinator is shutting down: try again"));
@@ -66,6 +65,7 @@ void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempoten
     return done(absl::UnavailableError(
         absl::StrCat("jobs cannot be stored at the moment: ", std::string(health.message()))));
   }
+  std::shared_ptr<const Plan> plan = std::move(submission.plan);
   const Text spec = EncodeSpec(plan->spec);
   const uint64_t jobs = live_jobs_.fetch_add(1) + 1;
   const uint64_t bytes = live_bytes_.fetch_add(spec.size()) + spec.size();
@@ -85,15 +85,16 @@ void Coordinator::Submit(std::shared_ptr<const Plan> plan, std::string idempoten
   const Record accepted{
       .sequence = 1,
       .time = now,
-      .what = JobAccepted{.seed = plan->spec.seed ? *plan->spec.seed : RandomSeed()}};
+      .what = JobAccepted{.seed = plan->spec.seed ? *plan->spec.seed : RandomSeed(),
+                          .trace = std::move(submission.trace)}};
   const Text payload = EncodeRecord(*plan, accepted);
   NewJob job{.row = {.id = id,
                      .tenant = plan->spec.tenant,
                      .name = plan->spec.name,
                      .state = StoredState::kQueued,
                      .created = now},
-             .idempotency_key = std::move(idempotency_key),
-             .request_hash = std::move(hash),
+             .idempotency_key = std::move(submission.idempotency_key),
+             .request_hash = std::move(submission.hash),
              .spec = spec,
              .accepted = {.sequence = 1, .payload = payload}};
   store_.Insert(std::move(job),
@@ -166,11 +167,8 @@ void Coordinator::ReadJob(const JobId& id, JobCallback done) {
   });
 }
 
-void Coordinator::List(JobQuery query,
-                       absl::AnyInvocable<void(absl::StatusOr<std::vector<JobRow>>)> done) {
-  reader_.Post([this, query = std::move(query), done = std::move(done)]() mutable {
-    done(store_.List(query));
-  });
+void Coordinator::ReadStore(absl::AnyInvocable<void(JobStore&)> read) {
+  reader_.Post([this, read = std::move(read)]() mutable { read(store_); });
 }
 
 void Coordinator::ListWorkers(absl::AnyInvocable<void(std::vector<WorkerInfo>)> done) {
@@ -239,7 +237,7 @@ void Coordinator::AfterRound() {
   }
   if (share_wanted_ && scheduler_.TakeShareWanted()) share_wanted_();
   ReportDemand();
-  for (auto& [id, entry] : workers_) entry.link->Flush();
+  flushes_.Flush();
   PublishPaced();
 
   // While draining nothing is dispatched, so what becomes ready is nobody's concern.
@@ -264,13 +262,17 @@ void Coordinator::AfterRound() {
 }
 
 void Coordinator::ReportLevels() {
+  const Scheduler::Grading& grading = scheduler_.grading();
   observer_.LevelsNow({.jobs_queued = jobs_queued_,
                        .jobs_running = jobs_.size() - jobs_queued_,
                        .tasks_queued = scheduler_.queued(),
-                       .attempts_running = scheduler_.running(),
+                       .attempts_running = scheduler_.running() - grading.running,
                        .oldest_queued = scheduler_.oldest_enqueued(),
-                       .workers = workers_.size(),
-                       .slots = scheduler_.slots_total(),
+                       .workers = workers_.size() - grading.workers,
+                       .slots = scheduler_.slots_total() - grading.slots,
+                       .grading_workers = grading.workers,
+                       .grading_slots = grading.slots,
+                       .gradings_running = grading.running,
                        .watchers = watches_.size()});
   const absl::Time now = Loop::Now();
   if (now < quotas_reported_ + kQuotaReportInterval) return;

@@ -24,6 +24,7 @@
 #include "coordinator/runtime/observer.h"
 #include "coordinator/runtime/offer_book.h"
 #include "coordinator/runtime/runtime_options.h"
+#include "coordinator/runtime/submission.h"
 #include "coordinator/runtime/watch_sink.h"
 #include "coordinator/runtime/worker_link.h"
 #include "coordinator/scheduler/quota_shares.h"
@@ -68,7 +69,7 @@ class Coordinator {
   // Until when (Loop::Now's clock) this coordinator may act for its jobs. After that it sends no call, has no worker or
   // watcher and answers for none of them, until it is told a later time.
   void SetLease(absl::Time until);
-  void SetAddresses(MemberAddresses::Map addresses) { addresses_.Set(std::move(addresses)); }
+  MemberAddresses& addresses() { return addresses_; }
   // Forgets up to `limit` jobs of which nothing runs and everything is stored, for the caller to release: those that
   // have not begun, and when draining others too. `done` runs on the loop.
   void GiveUp(size_t limit, absl::AnyInvocable<void(std::vector<JobId>)> done);
@@ -84,19 +85,18 @@ class Coordinator {
   // NOT_FOUND; UNAVAILABLE while nobody does, as soon somebody will. `done` runs on the loop or the reader's thread.
   void Locate(const JobId& id, absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 
-  // Stores a job and starts it. `plan->spec` is normalised and valid; `hash` is HashSpec. `done` gets the id
-  // (a new one, or the one that the key already named), ALREADY_EXISTS, RESOURCE_EXHAUSTED or UNAVAILABLE.
+  // Stores a job and starts it. `done` gets the id (a new one, or the one that the key already named), ALREADY_EXISTS,
+  // RESOURCE_EXHAUSTED or UNAVAILABLE.
   using SubmitCallback = absl::AnyInvocable<void(absl::StatusOr<InsertOutcome>)>;
-  void Submit(std::shared_ptr<const Plan> plan, std::string idempotency_key, std::string hash,
-              SubmitCallback done);
+  void Submit(Submission submission, SubmitCallback done);
 
   // The job as it stands; NOT_FOUND. The machine is borrowed for the call of `done`, which runs on the loop
   // or, for a job that has ended, on the reader's thread.
   void Get(const JobId& id, JobCallback done);
   // Ends the job unless it has ended, and gives it once that is durable.
   void Cancel(const JobId& id, std::string reason, JobCallback done);
-  // `done` runs on the reader's thread.
-  void List(JobQuery query, absl::AnyInvocable<void(absl::StatusOr<std::vector<JobRow>>)> done);
+  // `read` runs on the reader's thread, where it may block.
+  void ReadStore(absl::AnyInvocable<void(JobStore&)> read);
 
   struct WatchOptions {
     uint64_t after_sequence = 0;
@@ -117,8 +117,8 @@ class Coordinator {
   // disk, ends all watches with UNAVAILABLE, and calls `done` on the loop. Jobs that have not ended go on later.
   void Drain(absl::Duration timeout, absl::AnyInvocable<void()> done);
   bool draining() const { return draining_.load(); }
-  void Abandon(absl::AnyInvocable<void()>
-                   done);      // instead, once others have the jobs: clients are sent away
+  // Instead, once others have the jobs: clients are sent away.
+  void Abandon(absl::AnyInvocable<void()> done);
   absl::Status Ready() const;  // OK while jobs can be accepted
 
   Loop& loop() ABSL_LOCK_RETURNED(loop_) { return loop_; }
@@ -132,6 +132,7 @@ class Coordinator {
   // It beats and none of its calls has moved for deaf_limit(): its stream is closed, its attempts are made elsewhere, and
   // it gets one at a time until one has succeeded.
   void WorkerIsDeaf(const WorkerId& id, WorkerLink* link) MOA_ON_LOOP;
+  FlushList& flushes() MOA_ON_LOOP { return flushes_; }
   bool RunsOn(const WorkerId& id) const MOA_ON_LOOP { return scheduler_.RunningOn(id) > 0; }
   absl::Duration deaf_limit() const { return options_.deaf_limit; }
   // What the worker holds of coordinators that it has lost; what it does not any more.
@@ -210,9 +211,8 @@ class Coordinator {
   JobStore& store_;
   RuntimeObserver& observer_;
   const Options options_;
-  const ModelTable prices_;  // the configured table, for the machines' cost
-  Loop reader_;              // blocking reads of the store
-
+  const ModelTable prices_;       // the configured table, for the machines' cost
+  Loop reader_;                   // blocking reads of the store
   ReplicaStore* const replicas_;  // null: this is the only coordinator
   AnnouncedModels models_;
   MemberAddresses addresses_;
@@ -221,7 +221,6 @@ class Coordinator {
   std::atomic<uint64_t> live_jobs_{0};  // admission: counted from Submit to the durable end
   std::atomic<uint64_t> live_bytes_{0};
   std::atomic<uint64_t> next_watch_{1};
-
   absl::flat_hash_map<JobId, std::unique_ptr<LiveJob>> jobs_ ABSL_GUARDED_BY(loop_);
   absl::btree_set<std::pair<absl::Time, JobId>> timers_ ABSL_GUARDED_BY(loop_);
   Scheduler scheduler_ ABSL_GUARDED_BY(loop_);
@@ -229,6 +228,7 @@ class Coordinator {
   absl::Time quotas_reported_ ABSL_GUARDED_BY(loop_) = absl::InfinitePast();
   absl::flat_hash_map<AttemptRef, CancelledCall> cancels_ ABSL_GUARDED_BY(loop_);
   absl::btree_map<WorkerId, WorkerEntry> workers_ ABSL_GUARDED_BY(loop_);
+  FlushList flushes_ ABSL_GUARDED_BY(loop_);
   absl::btree_set<WorkerId> deaf_ ABSL_GUARDED_BY(loop_);  // until a call of theirs has succeeded
   OfferBook offers_ ABSL_GUARDED_BY(loop_);
   absl::AnyInvocable<void()> share_wanted_ ABSL_GUARDED_BY(loop_);

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
 #include "coordinator/convert/codec.h"
+#include "coordinator/convert/grade_record.h"
 #include "coordinator/runtime/coordinator.h"
 
 namespace moa {
@@ -170,6 +171,7 @@ void Coordinator::Append(LiveJob& job, Record record) {
   } else if (const auto* ended = std::get_if<JobEnded>(&record.what)) {
     update.state = ToStored(ended->state);
     update.ended = record.time;
+    update.grade = GradeOf(job.machine);
   }
   ++unstored_;
   store_.Update(std::move(update), [this, id, sequence = record.sequence] {
@@ -219,13 +221,18 @@ void Coordinator::OnDurable(const JobId& id, uint64_t sequence) {
   live_bytes_.fetch_sub(job->text_bytes);
   EndWatches(*job, absl::OkStatus());
   for (auto& done : job->when_ended) done(&job->machine);
+  if (options_.tracer != nullptr) {
+    options_.tracer->Ended({.id = id, .plan = job->plan, .events = std::move(job->events)});
+  }
   RemoveJob(id);
 }
 
 void Coordinator::RemoveJob(const JobId& id) {
   LiveJob* job = FindJob(id);
   timers_.erase({job->timer, id});
-  for (auto& [worker, entry] : workers_) entry.link->ForgetJob(id);
+  for (const WorkerId& worker : job->kept_by) {
+    if (WorkerLink* link = LinkOf(worker)) link->ForgetJob(id);
+  }
   jobs_.erase(id);
 }
 
@@ -313,14 +320,20 @@ void Coordinator::Dispatch(const Assignment& assignment) {
     return;
   }
   const CallInput input = job->machine.Input(assignment.ref.task);
-  worker.link->Run({.ref = assignment.ref,
-                    .input = &input,
-                    .spec = &job->plan->spec,
-                    .input_hash = job->hasher.Hash(input, job->plan->spec),
-                    .prompt_cache_key = assignment.ref.job.value(),
-                    .timeout = job->machine.accepted_at() + job->plan->deadline - now + kBackstop,
-                    .stream = options_.stream_always || job->progress_watches > 0,
-                    .stream_deltas = job->progress_watches > 0});
+  const TraceHeaders& client = job->machine.trace();
+  const bool kept = worker.link->Run(
+      {.ref = assignment.ref,
+       .input = &input,
+       .spec = &job->plan->spec,
+       .input_hash = job->hasher.Hash(input, job->plan->spec),
+       .prompt_cache_key = assignment.ref.job.value(),
+       .trace = options_.tracer == nullptr
+                    ? client
+                    : options_.tracer->HeadersOf(assignment.ref.job, client, assignment.ref.task),
+       .timeout = job->machine.accepted_at() + job->plan->deadline - now + kBackstop,
+       .stream = options_.stream_always || job->progress_watches > 0,
+       .stream_deltas = job->progress_watches > 0});
+  if (kept) job->kept_by.insert(assignment.worker);
   if (!hedge) PublishStarted(*job, assignment.ref.task);
 }
 

@@ -226,14 +226,19 @@ void Coordinator::AttemptEnded(const WorkerId& id, const WorkerLink* from,
   if (succeeded != nullptr && deaf_.erase(id) > 0) {
     scheduler_.SetWorker(id, CapacityOf(workers_.at(id).info.hello));
   }
-  if (succeeded != nullptr) CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
+  if (succeeded != nullptr && model != kGraderModel)
+    CalibrateEstimator(*job, ref.task, succeeded->completion.usage);
   const bool was_shown = job->machine.task(ref.task).current == ref;
   if (was_shown) job->texts.erase(ref.task);
   RuntimeObserver::EndedCall observed = EndedCallOf(succeeded, failed);
-  observed.tenant = job->plan->spec.tenant.value();
-  observed.model = model;
-  observed.cost_usd = prices_.CostUsd(model, observed.usage);
-  observer_.AttemptEnded(observed);
+  if (model == kGraderModel) {
+    observer_.GradingEnded(observed.code, observed.run);
+  } else {
+    observed.tenant = job->plan->spec.tenant.value();
+    observed.model = model;
+    observed.cost_usd = prices_.CostUsd(model, observed.usage);
+    observer_.AttemptEnded(observed);
+  }
   job->ending = {id, ref};
   const uint64_t limit = call.kind == CallEnd::Kind::kQuotaRefused && call.tokens_short
                              ? scheduler_.LimitBelow(model, demand)

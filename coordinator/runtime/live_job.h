@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -42,7 +43,8 @@ struct LiveJob {
   JobMachine machine;
   InputHasher hasher;
   PromptSizer sizer;
-  uint64_t text_bytes = 0;  // as counted for admission
+  absl::btree_set<WorkerId> kept_by;  // workers that keep something of the job (WorkerLink::Run)
+  uint64_t text_bytes = 0;            // as counted for admission
   // Durable events in order: events[i] has sequence i + 1.
   std::vector<Text> events;
   std::vector<Unstored> unstored;  // in order

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "common/loop/mutex.h"
@@ -23,6 +25,13 @@ class MemberAddresses {
     MutexLock lock(mutex_);
     const auto it = addresses_.find(epoch);
     return it == addresses_.end() ? "" : it->second;
+  }
+  std::vector<std::string> All() const {
+    MutexLock lock(mutex_);
+    std::vector<std::string> all;
+    for (const auto& [epoch, address] : addresses_) all.push_back(address);
+    std::sort(all.begin(), all.end());
+    return all;
   }
 
  private:

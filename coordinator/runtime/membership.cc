@@ -139,8 +139,10 @@ absl::Status Membership::Renew() {
     loads.push_back(member.jobs);
     if (!member.address.empty()) addresses[member.epoch] = member.address;
   }
-  Tell([&](MembershipObserver& observer) { observer.MembersSeen(living.size(), dead_members_); });
-  coordinator_.SetAddresses(std::move(addresses));
+  Tell([&living, dead = dead_members_](MembershipObserver& observer) {
+    observer.MembersSeen(living.size(), dead);
+  });
+  coordinator_.addresses().Set(std::move(addresses));
   has_company_ = !loads.empty();
   if (!Bury(*view, watch_.Observe(living, options_.epoch, Loop::Now()))) {
     const absl::Status settled = quotas_.Settle(*view, &settle_again_);

@@ -26,6 +26,10 @@ class RuntimeObserver {
         absl::InfiniteFuture();  // when the oldest of the queued became ready
     uint64_t workers = 0;
     uint64_t slots = 0;
+    // Of workers that grade; not counted above.
+    uint64_t grading_workers = 0;
+    uint64_t grading_slots = 0;
+    uint64_t gradings_running = 0;
     uint64_t watchers = 0;
   };
 
@@ -53,6 +57,8 @@ class RuntimeObserver {
     double cost_usd = 0;  // by the price table
   };
   virtual void AttemptEnded(const EndedCall& call) { (void)call; }
+  // A grader's run; those of models are not counted here.
+  virtual void GradingEnded(ErrorCode code, absl::Duration run) { (void)code, (void)run; }
   virtual void AttemptQueued(absl::Duration wait) { (void)wait; }
   // A call whose result was lost or could not be adopted is made again.
   virtual void CallDuplicated() {}

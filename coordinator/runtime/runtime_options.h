@@ -5,6 +5,7 @@
 #include "absl/time/time.h"
 #include "coordinator/engine/plan.h"
 #include "coordinator/engine/retry_policy.h"
+#include "coordinator/runtime/job_tracer.h"
 #include "coordinator/scheduler/scheduling.h"
 
 namespace moa {
@@ -28,6 +29,7 @@ struct RuntimeOptions {
   // for which a call may well be silent.
   absl::Duration deaf_limit = absl::Seconds(90);
   SchedulerOptions scheduling;
+  JobTracer* tracer = nullptr;  // borrowed; null: traces are passed on, not made
   // Ask workers to stream every reply, so that who begins to watch late sees the text so far.
   bool stream_always = true;
 };

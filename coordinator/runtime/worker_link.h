@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -38,6 +39,7 @@ struct WorkerHello {
   bool draining = false;
   std::string key;       // fingerprint of the API key that it calls with
   std::string provider;  // what kind of server it calls, for people
+  std::string process;   // the same for all workers of one process; empty: it is one alone
   std::vector<HeldAttempt> held;
 };
 
@@ -55,6 +57,7 @@ struct RunCommand {
   const JobSpec* spec = nullptr;  // for tools
   std::string input_hash;
   std::string prompt_cache_key;
+  TraceHeaders trace;
   absl::Duration timeout = absl::InfiniteDuration();
   bool stream = false;         // ask the provider to stream
   bool stream_deltas = false;  // forward what it streams, from the start
@@ -77,17 +80,35 @@ class WorkerLink {
   virtual void ConfirmSlots(uint32_t slots) = 0;
   // So many attempts wait for slots of this worker.
   virtual void Demand(uint32_t waiting) = 0;
-  virtual void Run(const RunCommand& command) = 0;
+  // True when the worker keeps something of the job for further calls, until ForgetJob.
+  virtual bool Run(const RunCommand& command) = 0;
   virtual void Cancel(const AttemptRef& ref) = 0;
   // The attempt's result is on disk, or of no use any more: the worker may forget it.
   virtual void Forget(const AttemptRef& ref) = 0;
   virtual void StreamDeltas(const AttemptRef& ref, bool on) = 0;
   // The job has ended: its shared contexts are of no use any more.
   virtual void ForgetJob(const JobId& job) = 0;
-  // Sends what the calls above have gathered. Called once after each round of the loop.
+  // Sends what the calls above have gathered. Called after a round of the loop in which the link has asked for it
+  // (FlushList).
   virtual void Flush() = 0;
   // Ends the stream: another one of the same worker has taken its place.
   virtual void Close(absl::string_view reason) = 0;
+};
+
+// The links that have something to send, so that a round costs as much as it had to do with workers, not as much as
+// there are. Externally synchronised (the coordinator's loop).
+class FlushList {
+ public:
+  // Flushes `link` after this round; asked for once a round.
+  void Later(WorkerLink* link) { links_.push_back(link); }
+  // The link ends.
+  void NoMore(WorkerLink* link) { std::erase(links_, link); }
+  void Flush() {
+    for (WorkerLink* link : std::exchange(links_, {})) link->Flush();
+  }
+
+ private:
+  std::vector<WorkerLink*> links_;  // in the order in which they asked
 };
 
 }  // namespace moa

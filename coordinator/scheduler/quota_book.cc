@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "coordinator/engine/types.h"
+
 namespace moa {
 namespace {
 
@@ -46,6 +48,7 @@ const QuotaRule* QuotaBook::RuleFor(const QuotaKey& of) const {
 }
 
 QuotaBook::Quota* QuotaBook::Find(const QuotaKey& of) {
+  if (of.model == kGraderModel) return nullptr;  // asks nobody
   const auto it = quotas_.find(of);
   if (it != quotas_.end()) return it->second.get();
   if (quotas_.size() >= kQuotasMax) return nullptr;

@@ -1,6 +1,7 @@
 #include "coordinator/scheduler/scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -14,13 +15,10 @@ constexpr double kLookAgain = 0.25;
 // Of the tokens estimated for a prompt at most, those that it has at least.
 constexpr double kSurePromptShare = 0.6;
 
-bool Offers(const WorkerCapacity& capacity, absl::string_view model) {
-  const std::vector<std::string>& models = capacity.models;
-  return models.empty() || std::find(models.begin(), models.end(), model) != models.end();
-}
-
-uint64_t Reserved(const ReadyAttempt& attempt) {
-  return attempt.prompt_tokens + attempt.completion_tokens;
+// An empty list offers every model. Who can grade says so.
+bool Offers(const std::vector<std::string>& models, absl::string_view model) {
+  return (models.empty() && model != kGraderModel) ||
+         std::find(models.begin(), models.end(), model) != models.end();
 }
 
 }  // namespace
@@ -52,16 +50,16 @@ void Scheduler::NoteQueued(const ReadyAttempt& attempt) {
   if (attempt.kind == AttemptKind::kHedge) return;
   Waiting& waiting = waiting_of_[attempt.model];
   ++waiting.calls;
-  waiting.tokens += Reserved(attempt);
-  ++waiting.by_tokens[Reserved(attempt)];
+  waiting.tokens += attempt.reserved();
+  ++waiting.by_tokens[attempt.reserved()];
 }
 
 void Scheduler::NoteUnqueued(const ReadyAttempt& attempt) {
   if (attempt.kind == AttemptKind::kHedge) return;
   const auto it = waiting_of_.find(attempt.model);
   Waiting& waiting = it->second;
-  waiting.tokens -= Reserved(attempt);
-  const auto size = waiting.by_tokens.find(Reserved(attempt));
+  waiting.tokens -= attempt.reserved();
+  const auto size = waiting.by_tokens.find(attempt.reserved());
   if (--size->second == 0) waiting.by_tokens.erase(size);
   if (--waiting.calls == 0) waiting_of_.erase(it);
 }
@@ -113,39 +111,7 @@ void Scheduler::MoveHeld(absl::Time now) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// Workers and what they run
-
-void Scheduler::SetFree(const WorkerId& id, Worker& worker, uint32_t running) {
-  if (worker.free() > 0) by_free_.erase({worker.free(), id});
-  worker.running = running;
-  if (worker.free() > 0) by_free_.emplace(worker.free(), id);
-}
-
-void Scheduler::SetWorker(const WorkerId& id, WorkerCapacity capacity) {
-  Worker& worker = workers_[id];
-  if (worker.free() > 0) by_free_.erase({worker.free(), id});
-  worker.capacity = std::move(capacity);
-  if (worker.free() > 0) by_free_.emplace(worker.free(), id);
-}
-
-std::vector<AttemptRef> Scheduler::RemoveWorker(const WorkerId& id, absl::Time now) {
-  std::vector<AttemptRef> lost;
-  const auto it = workers_.find(id);
-  if (it == workers_.end()) return lost;
-  for (const auto& [ref, running] : running_) {
-    if (running.worker == id) lost.push_back(ref);
-  }
-  std::sort(lost.begin(), lost.end());  // the map's order is not deterministic
-  for (const AttemptRef& ref : lost) {
-    // The provider has read the prompt; what it wrote nobody knows.
-    const uint64_t prompt = running_.at(ref).prompt_tokens;
-    Finish(ref, {.kind = CallEnd::Kind::kDropped, .used = {.uncached = prompt, .total = prompt}},
-           {}, 0, now);
-  }
-  if (it->second.free() > 0) by_free_.erase({it->second.free(), id});
-  workers_.erase(it);
-  return lost;
-}
+// What runs
 
 void Scheduler::StartRunning(const ReadyAttempt& attempt, const WorkerId& id, absl::Time now) {
   Worker& worker = workers_.at(id);
@@ -154,13 +120,15 @@ void Scheduler::StartRunning(const ReadyAttempt& attempt, const WorkerId& id, ab
   Running running{.tenant = attempt.tenant,
                   .worker = id,
                   .quota = of,
-                  .hold = quotas_.Send(of, Reserved(attempt), now),
+                  .hold = quotas_.Send(of, attempt.reserved(), now),
                   .prompt_tokens = attempt.prompt_tokens};
   const auto [it, inserted] = running_.emplace(attempt.ref, std::move(running));
   MOA_CHECK(inserted);
   const auto latency = latencies_.find(attempt.model);
-  if (!options_.hedging || attempt.kind == AttemptKind::kHedge || latency == latencies_.end())
+  if (!options_.hedging || attempt.kind == AttemptKind::kHedge || latency == latencies_.end() ||
+      attempt.model == kGraderModel) {
     return;
+  }
   SetSlowAt(attempt.ref, it->second, now + latency->second.SlowAfter());
 }
 
@@ -210,17 +178,18 @@ bool Scheduler::MaySend(const Lane& lane, absl::Time now) {
 }
 
 const WorkerId* Scheduler::PickWorker(const ReadyAttempt& attempt, Round& round) {
-  for (auto it = by_free_.rbegin(); it != by_free_.rend(); ++it) {
-    const WorkerCapacity& capacity = workers_.at(it->second).capacity;
-    if (!Offers(capacity, attempt.model)) continue;
-    const QuotaKey of{.key = capacity.key, .model = attempt.model};
+  for (auto it = freest_.rbegin(); it != freest_.rend(); ++it) {
+    const Group& group = *it->second;
+    if (!Offers(group.models, attempt.model)) continue;
+    const QuotaKey of{.key = group.key, .model = attempt.model};
     if (round.held_back.contains(of)) continue;
     if (attempt.kind == AttemptKind::kHedge && !quotas_.HasPlenty(of, round.now)) continue;
-    const absl::Time fits_at = quotas_.FitsAt(of, Reserved(attempt), round.now);
-    if (fits_at <= round.now) return &it->second;
+    const absl::Time fits_at = quotas_.FitsAt(of, attempt.reserved(), round.now);
+    if (fits_at <= round.now) return &it->first.second;
     round.held_back.insert(of);
     WakeUpAt(fits_at);
   }
+  if (attempt.kind != AttemptKind::kHedge) round.blocked_models.insert(attempt.model);
   return nullptr;
 }
 
@@ -228,7 +197,7 @@ bool Scheduler::PickAttempt(const TenantQueue& queue, Round& round, Pick* pick) 
   const Key* best = nullptr;
   for (const auto& [lane, keys] : queue.lanes) {
     if (best != nullptr && !(*keys.begin() < *best)) continue;
-    if (!MaySend(lane, round.now)) continue;
+    if (!MaySend(lane, round.now) || round.blocked_models.contains(lane.second)) continue;
     const WorkerId* worker = PickWorker(queued_.at(std::get<2>(*keys.begin())), round);
     if (worker == nullptr) continue;
     best = &*keys.begin();
@@ -262,14 +231,14 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
   std::vector<Assignment> assigned;
   MoveHeld(now);
   blocked_until_ = absl::InfiniteFuture();
-  if (by_free_.empty() || tenants_.empty()) return assigned;
+  if (freest_.empty() || tenants_.empty()) return assigned;
 
   Round round{.now = now};
   absl::btree_set<Turn> turns;
   for (const auto& [tenant, queue] : tenants_) {
     if (queue.queued > 0) turns.emplace(queue.running, queue.last_served, tenant);
   }
-  while (!turns.empty() && !by_free_.empty()) {
+  while (!turns.empty() && !freest_.empty()) {
     const Tenant tenant = std::get<2>(*turns.begin());
     turns.erase(turns.begin());
     TenantQueue& queue = tenants_.at(tenant);
@@ -289,7 +258,7 @@ std::vector<AttemptRef> Scheduler::TakeSlow(absl::Time now) {
     Running& running = running_.at(ref);
     const std::string& model = running.quota.model;
     const bool affordable = hedges_.AllowedAt(now) <= now && !ready_of_.contains(model) &&
-                            !by_free_.empty() && quotas_.HasPlenty(running.quota, now);
+                            !freest_.empty() && quotas_.HasPlenty(running.quota, now);
     if (affordable) {
       slow.push_back(ref);
       SetSlowAt(ref, running, absl::InfiniteFuture());
@@ -308,10 +277,10 @@ std::vector<std::pair<AttemptRef, absl::Time>> Scheduler::TakeClosed(absl::Time 
   for (const auto& [model, ready] : ready_of_) {
     absl::Time opens = absl::InfiniteFuture();
     bool offered = false;
-    for (const auto& [id, worker] : workers_) {
-      if (!Offers(worker.capacity, model)) continue;
+    for (const auto& [of, group] : groups_) {
+      if (!Offers(group->models, model)) continue;
       offered = true;
-      opens = std::min(opens, quotas_.ClosedUntil({.key = worker.capacity.key, .model = model}));
+      opens = std::min(opens, quotas_.ClosedUntil({.key = group->key, .model = model}));
     }
     if (!offered || opens <= now + kClosedLong) continue;
     absl::Time& told = closings_told_[model];
@@ -339,12 +308,6 @@ absl::Time Scheduler::NextWakeUp() const {
 
 absl::Time Scheduler::oldest_enqueued() const {
   return by_age_.empty() ? absl::InfiniteFuture() : by_age_.begin()->first;
-}
-
-uint64_t Scheduler::slots_total() const {
-  uint64_t total = 0;
-  for (const auto& [id, worker] : workers_) total += worker.capacity.slots;
-  return total;
 }
 
 const WorkerId* Scheduler::WorkerOf(const AttemptRef& ref) const {
@@ -384,65 +347,6 @@ std::vector<QuotaNeed> Scheduler::QuotaNeeds(absl::Time now) const {
 uint32_t Scheduler::RunningOn(const WorkerId& id) const {
   const auto it = workers_.find(id);
   return it == workers_.end() ? 0 : it->second.running;
-}
-
-void Scheduler::CheckInvariants() const {
-  size_t ready = 0;
-  uint64_t running = 0;
-  absl::btree_map<std::string, size_t> ready_of;
-  for (const auto& [tenant, queue] : tenants_) {
-    size_t in_tenant = 0;
-    for (const auto& [lane, keys] : queue.lanes) {
-      MOA_CHECK(!keys.empty());
-      in_tenant += keys.size();
-      if (lane.first != AttemptKind::kHedge) ready_of[lane.second] += keys.size();
-      for (const Key& key : keys) MOA_CHECK(queued_.contains(std::get<2>(key)));
-    }
-    MOA_CHECK(in_tenant == queue.queued);
-    MOA_CHECK(queue.queued + queue.running > 0);
-    ready += in_tenant;
-    running += queue.running;
-  }
-  MOA_CHECK(ready_of == ready_of_);
-  MOA_CHECK(ready + held_.size() == queued_.size());
-  MOA_CHECK(by_age_.size() == queued_.size());
-  absl::btree_map<std::string, uint64_t> waiting;
-  for (const auto& [time, ref] : by_age_) {
-    const ReadyAttempt& attempt = queued_.at(ref);
-    if (attempt.kind != AttemptKind::kHedge) waiting[attempt.model] += Reserved(attempt);
-  }
-  MOA_CHECK(waiting.size() == waiting_of_.size());
-  for (const auto& [model, tokens] : waiting) MOA_CHECK(waiting_of_.at(model).tokens == tokens);
-  MOA_CHECK(running == running_.size());
-  absl::btree_map<WorkerId, uint32_t> counted;
-  absl::btree_map<Tenant, uint32_t> of_tenant;
-  uint64_t reserved = 0;
-  size_t slow = 0;
-  for (const auto& [ref, one] : running_) {
-    MOA_CHECK(!queued_.contains(ref));
-    ++counted[one.worker];
-    ++of_tenant[one.tenant];
-    reserved += one.hold.quota == nullptr ? 0 : one.hold.reservation.tokens;
-    slow += slow_.contains({one.slow_at, ref}) ? 1 : 0;
-  }
-  MOA_CHECK(slow == slow_.size());
-  for (const QuotaView& view : quotas_.Views(absl::InfinitePast()))
-    reserved -= view.reserved_tokens;
-  MOA_CHECK(reserved == 0);
-  for (const auto& [tenant, queue] : tenants_) MOA_CHECK(of_tenant[tenant] == queue.running);
-  for (const auto& [time, ref] : held_) MOA_CHECK(queued_.at(ref).not_before == time);
-  uint64_t on_workers = 0;
-  size_t with_room = 0;
-  for (const auto& [id, worker] : workers_) {
-    MOA_CHECK(counted[id] == worker.running);
-    on_workers += worker.running;
-    if (worker.free() > 0) {
-      ++with_room;
-      MOA_CHECK(by_free_.contains({worker.free(), id}));
-    }
-  }
-  MOA_CHECK(on_workers == running_.size());
-  MOA_CHECK(with_room == by_free_.size());
 }
 
 }  // namespace moa

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -71,7 +72,15 @@ class Scheduler {
   size_t running() const { return running_.size(); }
   // When the oldest queued attempt was enqueued; InfiniteFuture when there is none.
   absl::Time oldest_enqueued() const;
-  uint64_t slots_total() const;
+  uint64_t slots_total() const { return slots_total_; }
+  // Of workers that grade, and of what they run.
+  struct Grading {
+    uint64_t workers = 0;
+    uint64_t slots = 0;
+    uint64_t running = 0;
+    friend bool operator==(const Grading&, const Grading&) = default;
+  };
+  const Grading& grading() const { return grading_; }
   // Where a running attempt runs; null when it is not running.
   const WorkerId* WorkerOf(const AttemptRef& ref) const;
   // The model that a running attempt asks, and what was estimated for its prompt; "" and 0 when it is not running.
@@ -120,8 +129,17 @@ class Scheduler {
     uint64_t calls = 0;
     absl::btree_map<uint64_t, uint64_t> by_tokens;  // how many calls of that size
   };
+  // Workers that are alike in all but their slots: to find one for an attempt, or that there is none, costs as much as
+  // there are groups, however many workers.
+  struct Group {
+    std::string key;
+    std::vector<std::string> models;
+    size_t workers = 0;
+    absl::btree_set<std::pair<uint32_t, WorkerId>> by_free;  // free slots > 0 only
+  };
   struct Worker {
     WorkerCapacity capacity;
+    Group* group = nullptr;  // of groups_
     uint32_t running = 0;
     uint32_t free() const {
       return capacity.draining || running >= capacity.slots ? 0 : capacity.slots - running;
@@ -141,6 +159,8 @@ class Scheduler {
   struct Round {
     absl::Time now;
     absl::btree_set<QuotaKey> held_back;  // quotas whose turn is a call that does not fit
+    // No worker takes a call of these any more: room only shrinks and what is held back stays so.
+    absl::btree_set<std::string> blocked_models;
   };
   struct Pick {
     Key key;
@@ -163,7 +183,14 @@ class Scheduler {
   void StartRunning(const ReadyAttempt& attempt, const WorkerId& worker, absl::Time now);
   void ForgetIfIdle(const Tenant& tenant);
   void SetFree(const WorkerId& id, Worker& worker, uint32_t running);
+  // Takes the worker out of its group's free ones, and puts it in where it has free slots.
+  void TakeOutFree(const WorkerId& id, const Worker& worker);
+  void PutInFree(const WorkerId& id, const Worker& worker);
+  void LeaveGroup(Worker& worker);
+  void JoinGroup(Worker& worker);
   void SetSlowAt(const AttemptRef& ref, Running& running, absl::Time at);
+  // `running`: by worker, as counted from what runs.
+  void CheckWorkers(const absl::btree_map<WorkerId, uint32_t>& running) const;
   void WakeUpAt(absl::Time at) { blocked_until_ = std::min(blocked_until_, at); }
 
   const SchedulerOptions options_;
@@ -174,7 +201,12 @@ class Scheduler {
   absl::btree_map<std::string, Waiting> waiting_of_;           // by model
   absl::btree_map<Tenant, TenantQueue> tenants_;
   absl::btree_map<WorkerId, Worker> workers_;
-  absl::btree_set<std::pair<uint32_t, WorkerId>> by_free_;  // free slots > 0 only
+  uint64_t slots_total_ = 0;
+  Grading grading_;
+  absl::btree_map<std::pair<std::string, std::vector<std::string>>, std::unique_ptr<Group>>
+      groups_;  // by key and models
+  // Of each group with a free slot the worker that has most.
+  absl::btree_map<std::pair<uint32_t, WorkerId>, Group*> freest_;
   absl::flat_hash_map<AttemptRef, Running> running_;
   absl::btree_set<std::pair<absl::Time, AttemptRef>> slow_;  // when running ones become slow
   absl::btree_map<std::string, LatencyModel> latencies_;     // by model

@@ -31,15 +31,21 @@ struct ReadyAttempt {
   // Not before this time: leaves a worker that may still hold the call the time to come back.
   absl::Time not_before = absl::InfinitePast();
   uint64_t prompt_tokens = 0;      // estimated
-  uint64_t completion_tokens = 0;  // at most; with the prompt's what is reserved of the quota
+  uint64_t completion_tokens = 0;  // at most
+
+  // What is set aside of the quota.
+  uint64_t reserved() const { return prompt_tokens + completion_tokens; }
 };
 
 // What a worker can take.
 struct WorkerCapacity {
   uint32_t slots = 0;
-  std::vector<std::string> models;  // empty: not known, taken for all
+  std::vector<std::string> models;  // empty: not known, taken for all but kGraderModel
   bool draining = false;            // gets nothing new
   std::string key;                  // fingerprint of the API key it calls with: whose quota it uses
+
+  // Runs graders, and calls no model.
+  bool grades() const { return models.size() == 1 && models[0] == kGraderModel; }
 };
 
 struct Assignment {

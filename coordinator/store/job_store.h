@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "common/base/strong_id.h"
 #include "common/base/text.h"
+#include "coordinator/store/grades.h"
 
 namespace moa {
 
@@ -79,6 +80,7 @@ struct JobUpdate {
   std::optional<StoredState> state;  // terminal states also set `ended`
   bool degraded = false;             // sets the flag; never clears it
   absl::Time ended = absl::InfinitePast();
+  std::optional<StoredGrade> grade;  // with a terminal state
 };
 
 struct StoredJob {
@@ -141,6 +143,13 @@ class JobStore {
   virtual absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) = 0;
   // A tenant's jobs, or all of them with "". Reads an entry of an index for each: some 0.1 s a million.
   virtual absl::StatusOr<JobCounts> Count(const std::string& tenant) = 0;
+  // Newest first, by (ended, id).
+  virtual absl::StatusOr<std::vector<StoredGrade>> ListGrades(const GradeQuery& query) = 0;
+  // By mean of the totals, then fewer tokens, then name and configuration; a tenant's, or all with "". Reads an entry for
+  // each of the grader's grades.
+  virtual absl::StatusOr<std::vector<LeaderboardEntry>> Leaderboard(const std::string& tenant,
+                                                                    const std::string& grader,
+                                                                    size_t limit) = 0;
   // Ids of the jobs that have no terminal record, oldest first.
   virtual absl::StatusOr<std::vector<JobId>> ListUnfinished() = 0;
 

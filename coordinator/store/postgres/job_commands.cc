@@ -14,7 +14,8 @@ enum WriteStatement {
   kChangeJob,
   kNextEpoch,
   kProbe,
-  kHold
+  kHold,
+  kAddGrade
 };
 constexpr StatementText kWrites[] = {
     // A key is taken with its job or not at all; one that another job has keeps this one out.
@@ -45,6 +46,9 @@ constexpr StatementText kWrites[] = {
      "b"},
     {"UPDATE moa_cluster SET probes = probes + 1", ""},
     {"SELECT moa_hold($1)", "i"},
+    {"INSERT INTO moa_grades SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
+     " FROM moa_jobs WHERE id = $1 ON CONFLICT DO NOTHING",
+     "bbbbbbiiiiiii"},
 };
 
 #define MOA_ROW "id, tenant, name, state, degraded, created_ns, ended_ns, owner"
@@ -56,7 +60,9 @@ enum ReadStatement {
   kListTenant,
   kListUnfinished,
   kCountAll,
-  kCountTenant
+  kCountTenant,
+  kListGrades,
+  kLeaderboard
 };
 constexpr StatementText kReads[] = {
     {"SELECT " MOA_ROW " FROM moa_jobs WHERE id = $1", "b"},
@@ -72,11 +78,37 @@ constexpr StatementText kReads[] = {
     {"SELECT id FROM moa_jobs WHERE state IN (1, 2) ORDER BY created_ns, id", ""},
     {"SELECT state, count(*) FROM moa_jobs GROUP BY state", ""},
     {"SELECT state, count(*) FROM moa_jobs WHERE tenant = $1 GROUP BY state", "b"},
+    {"SELECT id, graded, tenant, grader, name, config, total, points_max, ended_ns, tokens, calls,"
+     " cost_nano_usd, latency_us FROM moa_grades"
+     " WHERE ($1 = '' OR tenant = $1) AND ($2 = '' OR grader = $2) AND ($3 = '' OR config = $3)"
+     " AND (ended_ns, id) < ($4, $5) ORDER BY ended_ns DESC, id DESC LIMIT $6",
+     "bbbibi"},
+    {"SELECT name, config, count(*), sum(total)::bigint, max(total), max(points_max), "
+     "max(ended_ns),"
+     " sum(tokens)::bigint, sum(cost_nano_usd)::bigint,"
+     " (SELECT graded FROM moa_grades AS best WHERE best.grader = $2"
+     " AND ($1 = '' OR best.tenant = $1) AND best.name = moa_grades.name"
+     " AND best.config = moa_grades.config ORDER BY best.total DESC, best.ended_ns, best.id LIMIT "
+     "1)"
+     " FROM moa_grades WHERE grader = $2 AND ($1 = '' OR tenant = $1) GROUP BY name, config"
+     " ORDER BY avg(total) DESC, avg(tokens), name, config LIMIT $3",
+     "bbi"},
 };
 #undef MOA_ROW
 
 Parameter Bytes(absl::string_view bytes) { return Parameter::Bytes(bytes); }
 Parameter Integer(int64_t value) { return Parameter::Integer(value); }
+Parameter Unsigned(uint64_t value) { return Integer(static_cast<int64_t>(value)); }
+
+Session::Command AddGradeCommand(const StoredGrade& grade) {
+  return {kAddGrade,
+          {Bytes(grade.id.value()), Bytes(grade.graded.value()), Bytes(grade.tenant.value()),
+           Bytes(grade.grader), Bytes(grade.name), Bytes(grade.config), Integer(grade.total),
+           Integer(grade.max), Integer(absl::ToUnixNanos(grade.ended)), Unsigned(grade.tokens),
+           Integer(grade.calls), Unsigned(grade.cost_nano_usd),
+           Integer(absl::ToInt64Microseconds(grade.latency))}};
+}
+
 Parameter TimeOrNull(absl::Time time) {
   return time == absl::InfinitePast() ? Parameter::Null() : Integer(absl::ToUnixNanos(time));
 }
@@ -104,7 +136,7 @@ Session::Command FindKeyCommand(const NewJob& job) {
 Session::Command FindIdCommand(const NewJob& job) { return {kFindId, {Bytes(job.row.id.value())}}; }
 
 std::ptrdiff_t UpdateCommandCount(const JobUpdate& update) {
-  return update.state || update.degraded ? 2 : 1;
+  return (update.state || update.degraded ? 2 : 1) + (update.grade ? 1 : 0);
 }
 
 std::vector<Session::Command> UpdateCommands(const JobUpdate& update) {
@@ -113,7 +145,8 @@ std::vector<Session::Command> UpdateCommands(const JobUpdate& update) {
       {kAddEvent,
        {Bytes(update.id.value()), Integer(static_cast<int64_t>(update.event.sequence)),
         Bytes(update.event.payload.view())}});
-  if (UpdateCommandCount(update) == 1) return commands;
+  if (update.grade) commands.push_back(AddGradeCommand(*update.grade));
+  if (!update.state && !update.degraded) return commands;
   const bool ends = update.state && IsTerminal(*update.state);
   commands.push_back({kChangeJob,
                       {Bytes(update.id.value()),
@@ -156,6 +189,51 @@ Session::Command ListUnfinishedCommand() { return {kListUnfinished, {}}; }
 Session::Command CountCommand(const std::string& tenant) {
   if (tenant.empty()) return {kCountAll, {}};
   return {kCountTenant, {Bytes(tenant)}};
+}
+
+Session::Command ListGradesCommand(const GradeQuery& query) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  return {
+      kListGrades,
+      {Bytes(query.tenant), Bytes(query.grader), Bytes(query.config),
+       query.before ? Integer(absl::ToUnixNanos(query.before->first)) : Unsigned(kMax),
+       Bytes(query.before ? absl::string_view(query.before->second.value()) : absl::string_view()),
+       Unsigned(std::min<uint64_t>(query.limit, kMax))}};
+}
+
+Session::Command LeaderboardCommand(const std::string& tenant, const std::string& grader,
+                                    size_t limit) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  return {kLeaderboard, {Bytes(tenant), Bytes(grader), Unsigned(std::min<uint64_t>(limit, kMax))}};
+}
+
+StoredGrade GradeOf(const Rows& rows, int row) {
+  return {.id = JobId(rows.Bytes(row, 0)),
+          .graded = JobId(rows.Bytes(row, 1)),
+          .tenant = Tenant(rows.Bytes(row, 2)),
+          .grader = std::string(rows.Bytes(row, 3)),
+          .name = std::string(rows.Bytes(row, 4)),
+          .config = std::string(rows.Bytes(row, 5)),
+          .total = static_cast<uint32_t>(rows.Integer(row, 6)),
+          .max = static_cast<uint32_t>(rows.Integer(row, 7)),
+          .ended = absl::FromUnixNanos(rows.Integer(row, 8)),
+          .tokens = static_cast<uint64_t>(rows.Integer(row, 9)),
+          .calls = static_cast<uint32_t>(rows.Integer(row, 10)),
+          .cost_nano_usd = static_cast<uint64_t>(rows.Integer(row, 11)),
+          .latency = absl::Microseconds(rows.Integer(row, 12))};
+}
+
+LeaderboardEntry LeaderboardEntryOf(const Rows& rows, int row) {
+  return {.name = std::string(rows.Bytes(row, 0)),
+          .config = std::string(rows.Bytes(row, 1)),
+          .attempts = static_cast<uint64_t>(rows.Integer(row, 2)),
+          .total_sum = static_cast<uint64_t>(rows.Integer(row, 3)),
+          .best = static_cast<uint32_t>(rows.Integer(row, 4)),
+          .max = static_cast<uint32_t>(rows.Integer(row, 5)),
+          .best_graded = JobId(rows.Bytes(row, 9)),
+          .last = absl::FromUnixNanos(rows.Integer(row, 6)),
+          .tokens_sum = static_cast<uint64_t>(rows.Integer(row, 7)),
+          .cost_nano_usd_sum = static_cast<uint64_t>(rows.Integer(row, 8))};
 }
 
 JobRow RowOf(const Rows& rows, int row) {

@@ -43,6 +43,13 @@ Session::Command ListUnfinishedCommand();
 // state and number; all tenants' with "".
 Session::Command CountCommand(const std::string& tenant);
 
+// As GradeOf reads them, newest first; and as LeaderboardEntryOf, best first.
+Session::Command ListGradesCommand(const GradeQuery& query);
+Session::Command LeaderboardCommand(const std::string& tenant, const std::string& grader,
+                                    size_t limit);
+
 JobRow RowOf(const Rows& rows, int row);
+StoredGrade GradeOf(const Rows& rows, int row);
+LeaderboardEntry LeaderboardEntryOf(const Rows& rows, int row);
 
 }  // namespace moa

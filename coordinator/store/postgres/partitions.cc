@@ -90,8 +90,9 @@ absl::StatusOr<uint64_t> DropPartitions(Session& session, absl::Time before, boo
     if (!absl::SimpleAtoi(text, &count)) return absl::DataLossError("a count that is no number");
     dropped += count;
     if (dry_run) continue;
-    std::string sql =
-        absl::StrCat("DELETE FROM moa_keys USING ", jobs, " WHERE moa_keys.id = ", jobs, ".id; ");
+    std::string sql = absl::StrCat(
+        "DELETE FROM moa_keys USING ", jobs, " WHERE moa_keys.id = ", jobs,
+        ".id; DELETE FROM moa_grades USING ", jobs, " WHERE moa_grades.id = ", jobs, ".id; ");
     for (const char* table : kTables)
       absl::StrAppend(&sql, "DROP TABLE ", NameOf(table, week), "; ");
     MOA_RETURN_IF_ERROR(Change(session, sql));

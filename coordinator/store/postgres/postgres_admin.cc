@@ -52,6 +52,7 @@ absl::StatusOr<uint64_t> PostgresAdmin::Prune(absl::Time before, size_t limit, b
                          " e AS (DELETE FROM moa_events USING old WHERE moa_events.id = old.id),"
                          " s AS (DELETE FROM moa_specs USING old WHERE moa_specs.id = old.id),"
                          " k AS (DELETE FROM moa_keys USING old WHERE moa_keys.id = old.id),"
+                         " g AS (DELETE FROM moa_grades USING old WHERE moa_grades.id = old.id),"
                          " j AS (DELETE FROM moa_jobs USING old WHERE moa_jobs.id = old.id"
                          " RETURNING 1) SELECT count(*) FROM j")));
     deleted += some;

@@ -43,6 +43,14 @@ class PostgresJobStore : public JobStore {
   absl::StatusOr<JobCounts> Count(const std::string& tenant) override {
     return reader_.Count(tenant);
   }
+  absl::StatusOr<std::vector<StoredGrade>> ListGrades(const GradeQuery& query) override {
+    return reader_.ListGrades(query);
+  }
+  absl::StatusOr<std::vector<LeaderboardEntry>> Leaderboard(const std::string& tenant,
+                                                            const std::string& grader,
+                                                            size_t limit) override {
+    return reader_.Leaderboard(tenant, grader, limit);
+  }
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override { return reader_.ListUnfinished(); }
   ReplicaStore* replicas() override { return &replicas_; }
   StoreAdmin* admin() override { return &admin_; }

@@ -115,6 +115,25 @@ absl::StatusOr<JobCounts> PostgresReader::Count(const std::string& tenant) {
   return counts;
 }
 
+absl::StatusOr<std::vector<StoredGrade>> PostgresReader::ListGrades(const GradeQuery& query) {
+  MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows, Run({ListGradesCommand(query)}));
+  std::vector<StoredGrade> grades;
+  for (int row = 0; row < rows[0].size(); ++row) grades.push_back(GradeOf(rows[0], row));
+  return grades;
+}
+
+absl::StatusOr<std::vector<LeaderboardEntry>> PostgresReader::Leaderboard(const std::string& tenant,
+                                                                          const std::string& grader,
+                                                                          size_t limit) {
+  MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows,
+                       Run({LeaderboardCommand(tenant, grader, limit)}));
+  std::vector<LeaderboardEntry> entries;
+  for (int row = 0; row < rows[0].size(); ++row) {
+    entries.push_back(LeaderboardEntryOf(rows[0], row));
+  }
+  return entries;
+}
+
 absl::StatusOr<std::vector<JobId>> PostgresReader::ListUnfinished() {
   MOA_ASSIGN_OR_RETURN(const std::vector<Rows> rows, Run({ListUnfinishedCommand()}));
   std::vector<JobId> ids;

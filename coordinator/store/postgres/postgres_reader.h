@@ -24,6 +24,10 @@ class PostgresReader {
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(const JobId& id, uint64_t after_sequence);
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query);
   absl::StatusOr<JobCounts> Count(const std::string& tenant);
+  absl::StatusOr<std::vector<StoredGrade>> ListGrades(const GradeQuery& query);
+  absl::StatusOr<std::vector<LeaderboardEntry>> Leaderboard(const std::string& tenant,
+                                                            const std::string& grader,
+                                                            size_t limit);
   absl::StatusOr<std::vector<JobId>> ListUnfinished();
 
  private:

@@ -114,7 +114,27 @@ BEGIN
 END $$;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE moa_grades (
+  id bytea PRIMARY KEY,
+  graded bytea NOT NULL,
+  tenant bytea NOT NULL,
+  grader bytea NOT NULL,
+  name bytea NOT NULL,
+  config bytea NOT NULL,
+  total bigint NOT NULL,
+  points_max bigint NOT NULL,
+  ended_ns bigint NOT NULL,
+  tokens bigint NOT NULL,
+  calls bigint NOT NULL,
+  cost_nano_usd bigint NOT NULL,
+  latency_us bigint NOT NULL
+);
+CREATE INDEX moa_grades_by_grader ON moa_grades (grader, tenant, name, config, total);
+CREATE INDEX moa_grades_by_time ON moa_grades (ended_ns, id);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 // "moa" and a number, for the server's advisory locks, which are those of one database.
 constexpr int64_t kMigrationLock = 0x6d6f6100;

@@ -26,6 +26,8 @@ class JobReader {
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query);
   absl::StatusOr<JobCounts> Count(const std::string& tenant);
   absl::StatusOr<std::vector<JobId>> ListUnfinished();
+  // For what else is read.
+  Database& database() { return *database_; }
 
  private:
   struct Statements;

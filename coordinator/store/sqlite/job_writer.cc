@@ -30,6 +30,7 @@ struct JobWriter::Statements {
   Statement insert_event;
   Statement find_job;
   Statement update_job;
+  Statement insert_grade;
   Statement next_epoch;
   Statement probe;
 };
@@ -65,6 +66,13 @@ absl::StatusOr<std::unique_ptr<JobWriter>> JobWriter::Create(std::unique_ptr<Dat
                          " degraded = max(degraded, ?3), ended_ns = coalesce(?4, ended_ns)"
                          " WHERE job = ?1 AND state < 3"));
   MOA_ASSIGN_OR_RETURN(
+      Statement insert_grade,
+      Statement::Prepare(
+          db,
+          "INSERT INTO grades (id, graded, tenant, grader, name, config, total,"
+          " points_max, ended_ns, tokens, calls, cost_nano_usd, latency_us)"
+          " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) ON CONFLICT DO NOTHING"));
+  MOA_ASSIGN_OR_RETURN(
       Statement next_epoch,
       Statement::Prepare(db, "UPDATE owner SET epoch = epoch + 1 RETURNING epoch"));
   MOA_ASSIGN_OR_RETURN(Statement probe,
@@ -72,7 +80,7 @@ absl::StatusOr<std::unique_ptr<JobWriter>> JobWriter::Create(std::unique_ptr<Dat
   auto statements = std::unique_ptr<Statements>(new Statements{
       std::move(begin), std::move(commit), std::move(find_key), std::move(insert_job),
       std::move(insert_spec), std::move(insert_event), std::move(find_job), std::move(update_job),
-      std::move(next_epoch), std::move(probe)});
+      std::move(insert_grade), std::move(next_epoch), std::move(probe)});
   return std::unique_ptr<JobWriter>(new JobWriter(std::move(database), std::move(statements)));
 }
 
@@ -198,7 +206,26 @@ absl::Status JobWriter::Update(const JobUpdate& update) {
   change.BindInteger(3, update.degraded ? 1 : 0);
   update.state.has_value() && IsTerminal(*update.state) ? change.BindInteger(4, ToNs(update.ended))
                                                         : change.BindNull(4);
-  return change.Run();
+  MOA_RETURN_IF_ERROR(change.Run());
+  return update.grade ? InsertGrade(*update.grade) : absl::OkStatus();
+}
+
+absl::Status JobWriter::InsertGrade(const StoredGrade& grade) {
+  Statement& insert = statements_->insert_grade;
+  insert.BindText(1, grade.id.value());
+  insert.BindText(2, grade.graded.value());
+  insert.BindText(3, grade.tenant.value());
+  insert.BindText(4, grade.grader);
+  insert.BindText(5, grade.name);
+  insert.BindText(6, grade.config);
+  insert.BindInteger(7, grade.total);
+  insert.BindInteger(8, grade.max);
+  insert.BindInteger(9, ToNs(grade.ended));
+  insert.BindInteger(10, static_cast<int64_t>(grade.tokens));
+  insert.BindInteger(11, grade.calls);
+  insert.BindInteger(12, static_cast<int64_t>(grade.cost_nano_usd));
+  insert.BindInteger(13, absl::ToInt64Microseconds(grade.latency));
+  return insert.Run();
 }
 
 absl::StatusOr<uint64_t> JobWriter::NextEpoch() {

@@ -43,6 +43,7 @@ class JobWriter : public GroupSink {
   // The outer status: the group failed. The inner: only this job did.
   absl::StatusOr<absl::StatusOr<InsertOutcome>> Insert(const NewJob& job);
   absl::Status Update(const JobUpdate& update);
+  absl::Status InsertGrade(const StoredGrade& grade);
   absl::StatusOr<uint64_t> NextEpoch();
   void Rollback();
   absl::StatusOr<bool> FindByKey(const NewJob& job, InsertOutcome& outcome);

@@ -52,10 +52,31 @@ CREATE TABLE owner (
 INSERT INTO owner VALUES (1, 0, 0);
 )sql";
 
+// - A tenant's grades of one grader are looked through as a whole: they are few beside the jobs.
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE grades (
+  id TEXT PRIMARY KEY,
+  graded TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  grader TEXT NOT NULL,
+  name TEXT NOT NULL,
+  config TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  points_max INTEGER NOT NULL,
+  ended_ns INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  calls INTEGER NOT NULL,
+  cost_nano_usd INTEGER NOT NULL,
+  latency_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grades_by_grader ON grades (grader, tenant, name, config, total);
+CREATE INDEX grades_by_time ON grades (ended_ns, id);
+)sql";
+
 // Read whole in well under a second from a warm disk.
 constexpr int64_t kFullCheckBytesMax = 256 << 20;
 
-constexpr const char* kMigrations[] = {kVersion1};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 absl::Status ForeignFileError(const Database& database, absl::string_view what) {
   return absl::FailedPreconditionError(

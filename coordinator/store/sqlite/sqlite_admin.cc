@@ -115,15 +115,21 @@ absl::StatusOr<uint64_t> SqliteAdmin::DeleteBatch(absl::Time before, size_t limi
                            "DELETE FROM events WHERE job_and_sequence BETWEEN ?1 AND ?2"));
     MOA_ASSIGN_OR_RETURN(Statement spec,
                          Statement::Prepare(*database_, "DELETE FROM specs WHERE job = ?1"));
+    MOA_ASSIGN_OR_RETURN(
+        Statement grade,
+        Statement::Prepare(*database_,
+                           "DELETE FROM grades WHERE id = (SELECT id FROM jobs WHERE job = ?1)"));
     MOA_ASSIGN_OR_RETURN(Statement row,
                          Statement::Prepare(*database_, "DELETE FROM jobs WHERE job = ?1"));
     for (const int64_t job : jobs) {
       events.BindInteger(1, job << kSequenceBits);
       events.BindInteger(2, (job << kSequenceBits) | static_cast<int64_t>(kSequenceMax));
       spec.BindInteger(1, job);
+      grade.BindInteger(1, job);
       row.BindInteger(1, job);
       MOA_RETURN_IF_ERROR(events.Run());
       MOA_RETURN_IF_ERROR(spec.Run());
+      MOA_RETURN_IF_ERROR(grade.Run());
       MOA_RETURN_IF_ERROR(row.Run());
     }
   }

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "coordinator/store/sqlite/file_lock.h"
 #include "coordinator/store/sqlite/free_space.h"
+#include "coordinator/store/sqlite/grade_reader.h"
 #include "coordinator/store/sqlite/job_reader.h"
 #include "coordinator/store/sqlite/job_writer.h"
 #include "coordinator/store/sqlite/schema.h"
@@ -86,6 +87,14 @@ class SqliteJobStore : public JobStore {
   }
   absl::StatusOr<JobCounts> Count(const std::string& tenant) override {
     return BorrowedReader(readers_)->Count(tenant);
+  }
+  absl::StatusOr<std::vector<StoredGrade>> ListGrades(const GradeQuery& query) override {
+    return moa::ListGrades(BorrowedReader(readers_)->database(), query);
+  }
+  absl::StatusOr<std::vector<LeaderboardEntry>> Leaderboard(const std::string& tenant,
+                                                            const std::string& grader,
+                                                            size_t limit) override {
+    return ReadLeaderboard(BorrowedReader(readers_)->database(), tenant, grader, limit);
   }
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override {
     return BorrowedReader(readers_)->ListUnfinished();

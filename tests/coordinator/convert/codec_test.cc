@@ -34,20 +34,27 @@ Record RoundTrip(const Plan& plan, const Record& record) {
 TEST(CodecTest, EveryRecordSurvivesTheRoundTrip) {
   const auto plan = Compile(TwoLayers(), {});
   const absl::Time time = absl::FromUnixMicros(1'790'000'000'123'456);
-  TaskResult success{.task = 3,
-                     .model = "gpt-oss-120b",
-                     .state = TaskState::kSucceeded,
-                     .completion = {.content = Text(std::string("a\0b", 3)),
-                                    .finish_reason = "stop",
-                                    .usage = {.prompt_tokens = 1, .completion_tokens = 2}},
-                     .attempts = 2,
-                     .queue = absl::Microseconds(10),
-                     .run = absl::Milliseconds(20),
-                     .ttft = absl::Milliseconds(5),
-                     .worker = "w1",
-                     .wasted = {.prompt_tokens = 7},
-                     .hedged = true,
-                     .cost_usd = 0.25};
+  TaskResult success{
+      .task = 3,
+      .model = "gpt-oss-120b",
+      .state = TaskState::kSucceeded,
+      .completion = {.content = Text(std::string("a\0b", 3)),
+                     .finish_reason = "stop",
+                     .usage = {.prompt_tokens = 1, .completion_tokens = 2}},
+      .attempts = 2,
+      .queue = absl::Microseconds(10),
+      .run = absl::Milliseconds(20),
+      .ttft = absl::Milliseconds(5),
+      .worker = "w1",
+      .wasted = {.prompt_tokens = 7},
+      .hedged = true,
+      .cost_usd = 0.25,
+      .failed_attempts = {
+          {.model = "qwen-3.8-27b",
+           .worker = "w0",
+           .began = absl::Microseconds(3),
+           .run = absl::Microseconds(4),
+           .error = {.code = ErrorCode::kServerError, .message = "down", .http_status = 500}}}};
   TaskResult failure{.task = 0,
                      .model = "gpt-oss-120b",
                      .state = TaskState::kFailed,

@@ -39,6 +39,8 @@ v1::Agent FullAgent(const std::string& name) {
   format->set_strict(true);
   agent.set_sees(v1::Agent::DEALT);
   agent.set_description(kOddBytes);
+  agent.mutable_grader()->set_name("mine@0123abcd");
+  agent.mutable_grader()->set_definition(kOddBytes);
   return agent;
 }
 
@@ -95,6 +97,14 @@ v1::JobSpec FullSpec() {
   references->set_drop_similar(0.5);
   references->set_template_(kOddBytes);
   spec.set_follows("01JABCDEFGHJKMNPQRSTVWXYZ0");
+  spec.set_grades("01JABCDEFGHJKMNPQRSTVWXYZ1");
+  v1::GradedJob& graded = *spec.mutable_graded();
+  graded.set_name("attempt");
+  graded.set_config("89abcdef");
+  graded.set_total_tokens(12);
+  graded.set_upstream_calls(3);
+  graded.set_cost_usd(0.5);
+  graded.set_latency_us(1500);
   *layer->add_agents() = FullAgent("one");
   *layer->add_agents() = FullAgent("two");
   *spec.mutable_moa()->mutable_aggregator() = FullAgent("aggregator");

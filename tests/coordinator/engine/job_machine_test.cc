@@ -222,6 +222,60 @@ TEST(JobMachineTest, AttemptsRunOutAfterThreeFailures) {
   EXPECT_EQ(End(job).error.message, "the aggregator failed after 3 attempts: it broke");
 }
 
+TEST(JobMachineTest, AResultTellsOfTheAttemptsThatFailed) {
+  JobDriver job(MakeJob(0, 0));
+  job.Wait(absl::Milliseconds(5));
+  job.Dispatch(0, "w1");
+  job.Wait(absl::Milliseconds(20));
+  job.Fail(0, ErrorCode::kServerError, true, absl::Seconds(3));
+  job.Wait(absl::Seconds(3));
+  job.Dispatch(0, "w2");
+  job.Succeed(0, "x");
+  const std::vector<FailedCall>& failed = job.task(0).result.failed_attempts;
+  ASSERT_THAT(failed, SizeIs(1));
+  EXPECT_EQ(failed[0].model, job.task(0).result.model);
+  EXPECT_EQ(failed[0].worker, "w1");
+  EXPECT_EQ(failed[0].began, absl::Milliseconds(5));
+  EXPECT_EQ(failed[0].run, absl::Milliseconds(20));
+  EXPECT_EQ(failed[0].error.code, ErrorCode::kServerError);
+  EXPECT_EQ(failed[0].error.message, "it broke");
+}
+
+TEST(JobMachineTest, OfManyFailedAttemptsTheNewestAreKept) {
+  JobDriver job(MakeJob(0, 0));
+  for (size_t i = 0; i < kFailedAttemptsMax + 3; ++i) {
+    job.Dispatch(0, absl::StrCat("w", i));
+    job.Fail(0, ErrorCode::kQuotaExceeded);
+  }
+  job.Dispatch(0);
+  job.Succeed(0, "x");
+  const std::vector<FailedCall>& failed = job.task(0).result.failed_attempts;
+  ASSERT_THAT(failed, SizeIs(kFailedAttemptsMax));
+  EXPECT_EQ(failed.front().worker, "w3");
+  EXPECT_EQ(failed.back().worker, absl::StrCat("w", kFailedAttemptsMax + 2));
+}
+
+// The hedge takes the place of the attempt that failed first.
+TEST(JobMachineTest, AFailedAttemptIsTheOneThatFailedWhicheverOfTwo) {
+  for (const bool hedge_fails : {true, false}) {
+    JobDriver job(MakeJob(0, 0));
+    job.Dispatch(0, "w1");
+    const AttemptRef first = job.ref(0);
+    job.Wait(absl::Milliseconds(50));
+    job.Hedge(0);
+    const AttemptRef second = job.hedge(0);
+    job.Apply(AttemptDispatched{.ref = second, .worker = "w2"});
+    job.Wait(absl::Milliseconds(10));
+    job.Apply(AttemptFailed{.ref = hedge_fails ? second : first,
+                            .error = {.code = ErrorCode::kServerError, .message = "it broke"}});
+    job.Succeed(0, "x");
+    const std::vector<FailedCall>& failed = job.task(0).result.failed_attempts;
+    ASSERT_THAT(failed, SizeIs(1));
+    EXPECT_EQ(failed[0].worker, hedge_fails ? "w2" : "w1");
+    EXPECT_EQ(failed[0].run, absl::Milliseconds(hedge_fails ? 10 : 60));
+  }
+}
+
 TEST(JobMachineTest, RefusalsQueueAgainAtOnceAndUseUpNoAttempt) {
   JobDriver job(MakeJob(0, 0));
   int refusals = 0;

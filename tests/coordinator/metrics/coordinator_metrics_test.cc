@@ -33,7 +33,7 @@ void Flood(CoordinatorMetrics& metrics, int from, int to) {
     metrics.JobEnded({.tenant = name, .state = JobState::kFailed, .latency = absl::Seconds(1)});
     metrics.AttemptEnded({.tenant = name,
                           .model = name,
-                          .code = static_cast<ErrorCode>(i % 5),
+                          .code = static_cast<ErrorCode>(i % 19),
                           .run = absl::Milliseconds(5),
                           .usage = {.prompt_tokens = 1}});
     metrics.PromptEstimated(name, 10, 10);
@@ -79,6 +79,23 @@ TEST(CoordinatorMetricsTest, CountsByTenantModelAndStage) {
         "moa_layer_duration_seconds_count{kind=\"propose\"} 0",
         "moa_tenant_jobs_finished_total{state=\"succeeded\",tenant=\"acme\"} 1",
         "moa_workers_deaf_total 1"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+// A rate over a kind of failure is 0 before the first one, not absent.
+TEST(CoordinatorMetricsTest, EveryOutcomeOfAModelThatIsAskedExistsAtZero) {
+  CoordinatorMetrics metrics({.version = "1"});
+  metrics.QuotasNow({.quotas = {}, .waiting = {{"m", 1}}});
+  const std::string text = Scrape(metrics);
+  for (const char* line :
+       {"moa_attempts_total{model=\"m\",outcome=\"ok\"} 0",
+        "moa_attempts_total{model=\"m\",outcome=\"server_error\"} 0",
+        "moa_attempts_total{model=\"m\",outcome=\"not_needed\"} 0",
+        "moa_tokens_total{kind=\"prompt\",model=\"m\"} 0", "moa_fallbacks_total{model=\"m\"} 0",
+        "moa_jobs_refused_total{reason=\"queue_full\"} 0",
+        "moa_jobs_finished_total{state=\"failed\"} 0",
+        "moa_build_info{program=\"moa-coordinator\",version=\"1\"} 1"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }

@@ -18,8 +18,8 @@ FakeWorker::FakeWorker(v1::WorkerHub::Stub& stub, Options options)
   hello->set_worker_id(options.id);
   hello->set_name(options.id);
   hello->set_slots(options.slots);
-  hello->add_models("gpt-oss-120b");
-  hello->add_models("qwen-3.8-27b");
+  for (const std::string& model : options.models) hello->add_models(model);
+  hello->set_process(options.process);
   for (const v1::HeldAttempt& held : options.held) *hello->add_held() = held;
   Send(message);
   welcome_ = Next(Kind::kWelcome).welcome();

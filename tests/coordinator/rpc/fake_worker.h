@@ -18,6 +18,8 @@ class FakeWorker {
   struct Options {
     std::string id = "worker-1";
     uint32_t slots = 8;
+    std::vector<std::string> models = {"gpt-oss-120b", "qwen-3.8-27b"};
+    std::string process;
     std::vector<v1::HeldAttempt> held;
   };
   // Connects, says Hello and reads the Welcome.

@@ -217,6 +217,35 @@ TEST(JobServiceTest, ListsNewestFirstPageByPage) {
   EXPECT_EQ(listed, std::vector<std::string>(ids.rbegin(), ids.rend()));
 }
 
+TEST(JobServiceTest, FindsJobsByTheirNamesAndIds) {
+  TestCoordinator coordinator;
+  v1::JobSpec trip = SmallJob(1);
+  std::vector<std::string> ids;
+  for (const char* name : {"Trip to Rome", "Paint the house", "a TRIP again", ""}) {
+    trip.set_name(name);
+    ids.push_back(coordinator.Submit(trip));
+  }
+  const auto find = [&](const std::string& text, uint32_t page_size) {
+    v1::ListJobsRequest request;
+    request.set_search(text);
+    request.set_page_size(page_size);
+    std::vector<std::string> found;
+    do {
+      v1::ListJobsResponse response;
+      EXPECT_TRUE(coordinator.jobs().ListJobs(TestContext().get(), request, &response).ok());
+      EXPECT_LE(response.jobs_size(), static_cast<int>(page_size));
+      for (const auto& job : response.jobs()) found.push_back(job.job_id());
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+    return found;
+  };
+  for (const uint32_t page_size : {1u, 2u, 50u}) {
+    EXPECT_EQ(find("trip", page_size), (std::vector<std::string>{ids[2], ids[0]}));
+    EXPECT_EQ(find(ids[3].substr(2), page_size), std::vector<std::string>{ids[3]});
+    EXPECT_EQ(find("nowhere", page_size), std::vector<std::string>());
+  }
+}
+
 TEST(JobServiceTest, CountsJobsByStateAndTenant) {
   TestCoordinator coordinator;
   v1::JobSpec other = SmallJob(1);
@@ -255,6 +284,10 @@ TEST(JobServiceTest, ListRequestsThatMakeNoSenseAreRefusedByField) {
   EXPECT_THAT(coordinator.jobs().ListJobs(TestContext().get(), request, &response).error_message(),
               HasSubstr("page_token"));
   request.clear_page_token();
+  request.set_search(std::string(201, 'x'));
+  EXPECT_THAT(coordinator.jobs().ListJobs(TestContext().get(), request, &response).error_message(),
+              HasSubstr("search: has 201 bytes"));
+  request.clear_search();
   request.add_states(static_cast<v1::JobState>(77));
   EXPECT_THAT(coordinator.jobs().ListJobs(TestContext().get(), request, &response).error_message(),
               HasSubstr("states"));

@@ -13,7 +13,8 @@
 
 namespace moa {
 
-TestCoordinator::TestCoordinator(Coordinator::Options options) : options_(std::move(options)) {
+TestCoordinator::TestCoordinator(Coordinator::Options options, Peers* peers, MetricsSource metrics)
+    : options_(std::move(options)), peers_(peers), metrics_(std::move(metrics)) {
   std::string name = testing::TempDir() + "coordinator_XXXXXX";
   directory_ = mkdtemp(name.data());
   Start();
@@ -46,8 +47,8 @@ void TestCoordinator::Start() {
   preset.set_name("small");
   *preset.mutable_moa() = SmallJob().moa();
   counter_ = std::make_unique<JobCounter>(*store_);
-  service_ =
-      std::make_unique<PublicService>(*coordinator_, *counter_, std::vector<v1::Preset>{preset});
+  service_ = std::make_unique<PublicService>(*coordinator_, *counter_,
+                                             std::vector<v1::Preset>{preset}, peers_, metrics_);
   hub_ = std::make_unique<WorkerHub>(*coordinator_);
   grpc::ServerBuilder builder;
   SetServerDefaults(builder);

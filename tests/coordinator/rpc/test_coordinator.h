@@ -18,7 +18,9 @@ namespace moa {
 // directory of its own that goes with it. Restart closes everything and opens the same store again.
 class TestCoordinator {
  public:
-  explicit TestCoordinator(Coordinator::Options options = {});
+  // `peers` may be null and is borrowed. Its metrics are `metrics`.
+  explicit TestCoordinator(Coordinator::Options options = {}, Peers* peers = nullptr,
+                           MetricsSource metrics = nullptr);
   ~TestCoordinator();
 
   void Restart();
@@ -26,6 +28,7 @@ class TestCoordinator {
   v1::MoaService::Stub& jobs() { return *jobs_; }
   v1::WorkerHub::Stub& workers() { return *workers_; }
   Coordinator& coordinator() { return *coordinator_; }
+  std::string address() const { return server_.address.ToString(); }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
   // Submits and expects success.
@@ -39,6 +42,8 @@ class TestCoordinator {
   void Stop();
 
   const Coordinator::Options options_;
+  Peers* const peers_;
+  const MetricsSource metrics_;
   std::string directory_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<JobStore> store_;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -186,6 +188,65 @@ TEST_F(SchedulerTest, WorkerWithTheMostFreeSlotsTakesTheAttempt) {
   EXPECT_EQ(placed[1], "a.1@large");
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("small")), 1u);
   EXPECT_EQ(scheduler_.RunningOn(WorkerId("large")), 3u);
+}
+
+// Workers of many kinds, their capacities changing: the one chosen is always that with the most free slots of all that
+// offer the model, the greater id among equals.
+TEST_F(SchedulerTest, OfManyKindsOfWorkersTheFreestThatOffersTheModelTakesTheAttempt) {
+  struct Known {
+    WorkerCapacity capacity;
+    uint32_t running = 0;
+  };
+  QuotaRule rule;  // known, so that nothing waits for the first reply to tell
+  rule.limits.requests[0] = 1'000'000;
+  SchedulerOptions options;
+  options.quotas = {rule};
+  Scheduler scheduler(options);
+  std::map<std::string, Known> known;
+  const auto set = [&](int i, uint32_t slots, int kind) {
+    WorkerCapacity capacity = Slots(slots);
+    for (int m = 0; m < 3; ++m) {
+      if ((kind & (1 << m)) != 0) capacity.models.push_back(absl::StrCat("m", m));
+    }
+    capacity.key = absl::StrCat("key-", kind % 3);
+    capacity.draining = kind % 11 == 10;
+    const std::string id = absl::StrCat("w", i);
+    known[id].capacity = capacity;
+    scheduler.SetWorker(WorkerId(id), capacity);
+  };
+  for (int i = 0; i < 300; ++i) set(i, static_cast<uint32_t>(i * 5 % 8), i % 15);
+  uint32_t placed = 0;
+  for (uint32_t n = 0; n < 600; ++n) {
+    const std::string model = absl::StrCat("m", n % 3);
+    const std::string* expected = nullptr;
+    uint32_t most = 0;
+    for (const auto& [id, worker] : known) {
+      const auto& models = worker.capacity.models;
+      const uint32_t slots = worker.capacity.draining ? 0 : worker.capacity.slots;
+      const uint32_t room = slots > worker.running ? slots - worker.running : 0;
+      const bool offers =
+          models.empty() || std::find(models.begin(), models.end(), model) != models.end();
+      if (offers && room > 0 && room >= most) {
+        most = room;
+        expected = &id;
+      }
+    }
+    scheduler.Enqueue(Ready(Ref("a", n), "t", model));
+    const std::vector<Assignment> assigned = scheduler.Assign(kStart);
+    scheduler.CheckInvariants();
+    if (expected == nullptr) {
+      EXPECT_THAT(assigned, IsEmpty());
+      scheduler.Remove(Ref("a", n));
+      continue;
+    }
+    ASSERT_THAT(assigned, SizeIs(1)) << n;
+    EXPECT_EQ(assigned[0].worker.value(), *expected) << n;
+    ++known[*expected].running;
+    ++placed;
+    const int changed = static_cast<int>(n * 7 % 300);
+    if (n % 4 == 0) set(changed, n % 9, static_cast<int>(n % 15));
+  }
+  EXPECT_GT(placed, 300u);
 }
 
 TEST_F(SchedulerTest, DrainingWorkerGetsNothingNewAndRunsItsOwnOn) {

@@ -88,6 +88,7 @@ void MemoryJobStore::Update(JobUpdate update, absl::AnyInvocable<void()> done) {
         row.state = update.state.value_or(row.state);
         if (IsTerminal(row.state)) row.ended = update.ended;
       }
+      if (update.grade) grades_.emplace(update.grade->id, *update.grade);
     }
   }
   if (done) Finish(std::move(done));
@@ -141,6 +142,63 @@ absl::StatusOr<JobCounts> MemoryJobStore::Count(const std::string& tenant) {
     if (tenant.empty() || job.job.row.tenant.value() == tenant) ++counts.of(job.job.row.state);
   }
   return counts;
+}
+
+absl::StatusOr<std::vector<StoredGrade>> MemoryJobStore::ListGrades(const GradeQuery& query) {
+  std::vector<StoredGrade> grades;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, grade] : grades_) grades.push_back(grade);
+  }
+  std::erase_if(grades, [&](const StoredGrade& grade) {
+    if (!query.tenant.empty() && grade.tenant.value() != query.tenant) return true;
+    if (!query.grader.empty() && grade.grader != query.grader) return true;
+    if (!query.config.empty() && grade.config != query.config) return true;
+    return query.before.has_value() &&
+           std::tie(grade.ended, grade.id) >= std::tie(query.before->first, query.before->second);
+  });
+  std::sort(grades.begin(), grades.end(), [](const StoredGrade& a, const StoredGrade& b) {
+    return std::tie(a.ended, a.id) > std::tie(b.ended, b.id);
+  });
+  if (grades.size() > query.limit) grades.resize(query.limit);
+  return grades;
+}
+
+absl::StatusOr<std::vector<LeaderboardEntry>> MemoryJobStore::Leaderboard(const std::string& tenant,
+                                                                          const std::string& grader,
+                                                                          size_t limit) {
+  MOA_ASSIGN_OR_RETURN(
+      std::vector<StoredGrade> grades,
+      ListGrades({.tenant = tenant, .grader = grader, .config = "", .limit = SIZE_MAX}));
+  std::map<std::pair<std::string, std::string>, LeaderboardEntry> by_config;
+  for (auto it = grades.rbegin(); it != grades.rend(); ++it) {  // oldest first
+    LeaderboardEntry& entry = by_config[{it->name, it->config}];
+    entry.name = it->name;
+    entry.config = it->config;
+    if (entry.attempts++ == 0 || it->total > entry.best) {
+      entry.best = it->total;
+      entry.best_graded = it->graded;
+    }
+    entry.total_sum += it->total;
+    entry.max = std::max(entry.max, it->max);
+    entry.last = it->ended;
+    entry.tokens_sum += it->tokens;
+    entry.cost_nano_usd_sum += it->cost_nano_usd;
+  }
+  std::vector<LeaderboardEntry> entries;
+  for (auto& [of, entry] : by_config) entries.push_back(std::move(entry));
+  const auto mean = [](uint64_t sum, const LeaderboardEntry& entry) {
+    return static_cast<double>(sum) / static_cast<double>(entry.attempts);
+  };
+  std::stable_sort(entries.begin(), entries.end(),
+                   [&](const LeaderboardEntry& a, const LeaderboardEntry& b) {
+                     const double a_mean = mean(a.total_sum, a);
+                     const double b_mean = mean(b.total_sum, b);
+                     if (a_mean != b_mean) return a_mean > b_mean;
+                     return mean(a.tokens_sum, a) < mean(b.tokens_sum, b);
+                   });
+  if (entries.size() > limit) entries.resize(limit);
+  return entries;
 }
 
 absl::StatusOr<std::vector<JobId>> MemoryJobStore::ListUnfinished() {

@@ -34,6 +34,10 @@ class MemoryJobStore : public JobStore {
                                                       uint64_t after_sequence) override;
   absl::StatusOr<std::vector<JobRow>> List(const JobQuery& query) override;
   absl::StatusOr<JobCounts> Count(const std::string& tenant) override;
+  absl::StatusOr<std::vector<StoredGrade>> ListGrades(const GradeQuery& query) override;
+  absl::StatusOr<std::vector<LeaderboardEntry>> Leaderboard(const std::string& tenant,
+                                                            const std::string& grader,
+                                                            size_t limit) override;
   absl::StatusOr<std::vector<JobId>> ListUnfinished() override;
   absl::Status Health() const override;
   size_t PendingWrites() const override;
@@ -54,6 +58,7 @@ class MemoryJobStore : public JobStore {
 
   mutable Mutex mutex_;
   std::map<JobId, Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<JobId, StoredGrade> grades_ ABSL_GUARDED_BY(mutex_);
   std::vector<Callback> held_ ABSL_GUARDED_BY(mutex_);
   absl::Status health_ ABSL_GUARDED_BY(mutex_);
   uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;
