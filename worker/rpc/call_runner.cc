@@ -6,36 +6,39 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/base/status_macros.h"
 #include "worker/rpc/convert.h"
 
 namespace moa::worker {
 
-CallRunner::CallRunner(upstream::UpstreamClient& upstream, WorkerMetrics& metrics, Done done)
-    : upstream_(upstream), metrics_(metrics), done_(std::move(done)) {}
+CallRunner::CallRunner(CallClient& client, Done done) : client_(client), done_(std::move(done)) {}
 
 CallRunner::~CallRunner() { MOA_CHECK(calls_.empty()); }
 
-void CallRunner::Start(Key key, const AttemptRef& ref, upstream::ChatRequest request, bool deltas) {
-  Call& call = calls_[key];
-  call.place = std::make_shared<Place>(Place{.runner = this, .key = key});
-  call.ref = ref;
-  call.model = request.model;
-  call.deltas = deltas;
+absl::Status CallRunner::Start(Key key, const AttemptRef& ref, const v1::RunTask& task,
+                               const Contexts& contexts, const upstream::Timeouts& timeouts) {
+  const auto place = std::make_shared<Place>(Place{.runner = this, .key = key});
   upstream::ChatCallbacks callbacks;
-  if (request.stream) {
-    callbacks.delta = [place = call.place](absl::string_view, absl::string_view) {
-      if (place->runner != nullptr) place->runner->OnText(place->key);
-    };
-  }
-  callbacks.done = [place = call.place](upstream::CallResult result) {
+  callbacks.delta = [place](absl::string_view, absl::string_view) {
+    if (place->runner != nullptr) place->runner->OnText(place->key);
+  };
+  callbacks.done = [place](upstream::CallResult result) {
     if (place->runner != nullptr) place->runner->OnDone(place->key, std::move(result));
   };
-  call.id = upstream_.Start(std::move(request), std::move(callbacks));
+  MOA_ASSIGN_OR_RETURN(const upstream::CallId id,
+                       client_.Start(task, contexts, timeouts, std::move(callbacks)));
+  Call& call = calls_[key];
+  call.place = place;
+  call.id = id;
+  call.ref = ref;
+  call.model = task.model();
+  call.deltas = task.stream_deltas();
+  return absl::OkStatus();
 }
 
 void CallRunner::Cancel(Key key) {
   const auto it = calls_.find(key);
-  if (it != calls_.end()) upstream_.Cancel(it->second.id);
+  if (it != calls_.end()) client_.Cancel(it->second.id);
 }
 
 void CallRunner::Drop(Key key) {
@@ -45,7 +48,7 @@ void CallRunner::Drop(Key key) {
   if (it->second.waiting) --waiting_;
   *it->second.place = {};
   calls_.erase(it);
-  upstream_.Cancel(id);
+  client_.Cancel(id);
 }
 
 void CallRunner::MoveTo(CallRunner& to, Key key, Key key_there) {
@@ -70,7 +73,7 @@ void CallRunner::OnDone(Key key, upstream::CallResult result) {
   const auto it = calls_.find(key);
   if (it == calls_.end()) return;
   Call& call = it->second;
-  metrics_.CountAttempt(call.model, result);
+  client_.Count(call.model, result);
   if (call.deltas && result.ok()) {
     v1::AttemptDelta delta;
     const upstream::Completion& completion = result.completion();
@@ -116,7 +119,7 @@ bool CallRunner::NextDelta(absl::Time now, v1::AttemptDelta* delta) {
     if (!call.waiting || call.next_delta_time > now) continue;
     call.waiting = false;
     --waiting_;
-    const std::optional<upstream::CallProgress> progress = upstream_.Progress(call.id);
+    const std::optional<upstream::CallProgress> progress = client_.Progress(call.id);
     if (!progress.has_value()) continue;
     if (!FillDelta(call, progress->content, progress->reasoning, delta)) continue;
     call.next_delta_time = now + kDeltaInterval;
@@ -155,7 +158,7 @@ absl::Time CallRunner::NextDeltaTime() const {
 uint32_t CallRunner::CountProgressing(absl::Time since) const {
   uint32_t count = 0;
   for (const auto& [key, call] : calls_) {
-    const std::optional<upstream::CallProgress> progress = upstream_.Progress(call.id);
+    const std::optional<upstream::CallProgress> progress = client_.Progress(call.id);
     if (progress.has_value() && progress->last_byte_time > since) ++count;
   }
   return count;

@@ -12,16 +12,15 @@
 #include "common/loop/loop.h"
 #include "moa/v1/worker.pb.h"
 #include "worker/rpc/attempt_table.h"
-#include "worker/rpc/worker_metrics.h"
-#include "worker/upstream/upstream_client.h"
+#include "worker/rpc/call_client.h"
 
 namespace moa::worker {
 
-// The calls to the provider that run for one coordinator, and the deltas that it wants of them. The first
+// The calls that run for one coordinator, and the deltas that it wants of them. The first
 // delta of an attempt goes out at once, the next ones at most every kDeltaInterval, each with all text that
 // has come since: tokens come one by one, and a message for each would cost more than the call.
 //
-// Deltas are read from the upstream client's text when they are sent, so nothing is buffered here and a slow
+// Deltas are read from the client's text when they are sent, so nothing is buffered here and a slow
 // coordinator gets fewer, larger ones.
 //
 // Owner: a Session. Loop thread only.
@@ -33,14 +32,15 @@ class CallRunner {
 
   static constexpr absl::Duration kDeltaInterval = absl::Milliseconds(20);
 
-  CallRunner(upstream::UpstreamClient& upstream, WorkerMetrics& metrics, Done done);
-  // REQUIRES: no call runs. (The upstream client ends its calls, through here, when it goes.)
+  CallRunner(CallClient& client, Done done);
+  // REQUIRES: no call runs. (The client ends its calls, through here, when it goes.)
   ~CallRunner();
   CallRunner(const CallRunner&) = delete;
   CallRunner& operator=(const CallRunner&) = delete;
 
-  // `deltas`: whether to send them from the start.
-  void Start(Key key, const AttemptRef& ref, upstream::ChatRequest request, bool deltas);
+  // As CallClient::Start.
+  absl::Status Start(Key key, const AttemptRef& ref, const v1::RunTask& task,
+                     const Contexts& contexts, const upstream::Timeouts& timeouts);
   // Closes the call's connection; it ends through Done, with kCancelled unless it was faster.
   void Cancel(Key key);
   // Closes the call's connection and forgets it.
@@ -89,8 +89,7 @@ class CallRunner {
   static bool FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,
                         v1::AttemptDelta* delta);
 
-  upstream::UpstreamClient& upstream_;
-  WorkerMetrics& metrics_;
+  CallClient& client_;
   const Done done_;
   absl::flat_hash_map<Key, Call> calls_;
   size_t waiting_ = 0;  // calls with `waiting`, so that the usual case costs nothing

@@ -182,6 +182,8 @@ absl::StatusOr<upstream::ChatRequest> MakeChatRequest(const v1::RunTask& task,
   request.model = task.model();
   request.stream = task.stream() || task.stream_deltas();
   request.prompt_cache_key = task.prompt_cache_key();
+  request.traceparent = task.trace().traceparent();
+  request.tracestate = task.trace().tracestate();
   // Messages between two contexts are encoded together.
   std::vector<const v1::Message*> run;
   const auto flush = [&] {

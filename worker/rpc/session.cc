@@ -24,17 +24,16 @@ double RandomFraction() { return static_cast<double>(RandomSeed() >> 11) * 0x1.0
 }  // namespace
 
 Session::Session(Loop& loop, std::shared_ptr<grpc::Channel> channel, Options options,
-                 const WorkerIdentity& identity, upstream::UpstreamClient& upstream,
-                 WorkerMetrics& metrics, Callbacks callbacks)
+                 const WorkerIdentity& identity, CallClient& client, Callbacks callbacks)
     : loop_(loop),
       channel_(std::move(channel)),
       stub_(v1::WorkerHub::NewStub(channel_)),
       options_(std::move(options)),
       identity_(identity),
-      message_style_(upstream.provider().messages),
+      client_(client),
       callbacks_(std::move(callbacks)),
       attempts_(options_.limits),
-      calls_(upstream, metrics,
+      calls_(client,
              [this](AttemptTable::Key key, upstream::CallResult result) {
                attempts_.Finish(key, std::move(result));
              }),
@@ -98,6 +97,7 @@ v1::WorkerMessage Session::MakeHello() {
   hello->set_draining(identity_.draining);
   hello->set_key_fingerprint(identity_.key_fingerprint);
   hello->set_provider(identity_.provider);
+  hello->set_process(identity_.process);
   for (const AttemptTable::Held& held : attempts_.BeginConnection()) {
     ToProto(held, hello->add_held());
   }
@@ -233,7 +233,7 @@ void Session::HandleWelcome(const v1::Welcome& welcome) {
 
 void Session::HandleContext(const v1::PutContext& context) {
   if (contexts_.contains(context.key())) return;
-  upstream::MessagesJson json = EncodeContext(context, message_style_);
+  upstream::MessagesJson json = client_.Encode(context);
   if (context_bytes_ + json.size() > options_.context_bytes_max) {
     LogWarning("contexts fill their memory; tasks that need this one are refused",
                {{"coordinator", options_.address}, {"held_bytes", context_bytes_}});
@@ -247,20 +247,17 @@ void Session::HandleRunTask(const v1::RunTask& task) {
   const AttemptRef ref = FromProto(task.ref());
   AttemptTable::Key key = 0;
   if (attempts_.Admit(ref, task.input_hash(), &key) != AttemptTable::Verdict::kStart) return;
-  absl::StatusOr<upstream::ChatRequest> request = MakeChatRequest(task, contexts_, message_style_);
-  if (!request.ok()) {
-    attempts_.Finish(
-        key, MakeErrorResult(upstream::ErrorCode::kInternal, request.status().message(), true));
-    return;
-  }
-  request->timeouts.total = options_.call_timeout;
+  upstream::Timeouts timeouts;
+  timeouts.total = options_.call_timeout;
   if (task.timeout_us() > 0) {
     const uint64_t us =
         std::min<uint64_t>(task.timeout_us(), absl::ToInt64Microseconds(options_.call_timeout));
-    request->timeouts.total = absl::Microseconds(us);
+    timeouts.total = absl::Microseconds(us);
   }
-  request->timeouts.first_byte = std::min(options_.first_byte_timeout, request->timeouts.total);
-  calls_.Start(key, ref, *std::move(request), task.stream_deltas());
+  timeouts.first_byte = std::min(options_.first_byte_timeout, timeouts.total);
+  const absl::Status status = calls_.Start(key, ref, task, contexts_, timeouts);
+  if (status.ok()) return;
+  attempts_.Finish(key, MakeErrorResult(upstream::ErrorCode::kInternal, status.message(), true));
 }
 
 void Session::SetGrant(uint32_t told, uint32_t usable) {

@@ -28,6 +28,7 @@ struct WorkerIdentity {
   bool draining = false;
   std::string provider = "";
   std::string key_fingerprint = "";
+  std::string process = "";  // the worker_id of the process's first worker, where it has several
 };
 
 // A worker's relation to one coordinator, over any number of connections: dials it again and again, says in
@@ -38,7 +39,7 @@ struct WorkerIdentity {
 // stream can take one. So results that became ready in one turn of the loop, or while a write was in flight,
 // travel as one message, and a coordinator that reads slowly costs no memory.
 //
-// Owner: a SessionSet. Loop thread only. Destroyed only once closed(), and once the upstream client is gone or nothing
+// Owner: a SessionSet. Loop thread only. Destroyed only once closed(), and once the client of its calls is gone or nothing
 // runs for the coordinator.
 class Session {
  public:
@@ -71,8 +72,7 @@ class Session {
   };
 
   Session(Loop& loop, std::shared_ptr<grpc::Channel> channel, Options options,
-          const WorkerIdentity& identity, upstream::UpstreamClient& upstream,
-          WorkerMetrics& metrics, Callbacks callbacks);
+          const WorkerIdentity& identity, CallClient& client, Callbacks callbacks);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -141,7 +141,7 @@ class Session {
   const std::unique_ptr<v1::WorkerHub::Stub> stub_;
   const Options options_;
   const WorkerIdentity& identity_;
-  const upstream::MessageStyle message_style_;
+  const CallClient& client_;
 
   const Callbacks callbacks_;
 

@@ -25,14 +25,12 @@ std::shared_ptr<grpc::Channel> Dial(const CoordinatorAddress& at,
 
 }  // namespace
 
-SessionSet::SessionSet(Context context)
-    : context_(std::move(context)), grants_(static_cast<uint32_t>(context_.options.slots)) {}
+SessionSet::SessionSet(Context context) : context_(std::move(context)), grants_(context_.slots) {}
 
 SessionSet::~SessionSet() { MOA_CHECK(members_.empty()); }
 
-void SessionSet::Open(upstream::UpstreamClient& upstream,
-                      std::shared_ptr<grpc::ChannelCredentials> credentials) {
-  upstream_ = &upstream;
+void SessionSet::Open(CallClient& client, std::shared_ptr<grpc::ChannelCredentials> credentials) {
+  client_ = &client;
   credentials_ = std::move(credentials);
 }
 
@@ -124,9 +122,9 @@ void SessionSet::Add(const CoordinatorAddress& at) {
   options.first_byte_timeout = context_.options.first_byte_timeout;
   options.welcome_timeout = context_.options.welcome_timeout;
   auto member = std::make_unique<Member>(Member{.at = at, .connected_until = Loop::Now()});
-  member->session = std::make_unique<Session>(context_.loop, Dial(at, credentials_),
-                                              std::move(options), context_.identity, *upstream_,
-                                              context_.metrics, CallbacksOf(*member));
+  member->session =
+      std::make_unique<Session>(context_.loop, Dial(at, credentials_), std::move(options),
+                                context_.identity, *client_, CallbacksOf(*member));
   if (started_) member->session->Start();
   members_.push_back(std::move(member));
   grants_.Add();

@@ -14,7 +14,6 @@
 #include "worker/rpc/coordinator_names.h"
 #include "worker/rpc/session.h"
 #include "worker/rpc/slot_grants.h"
-#include "worker/rpc/worker_metrics.h"
 #include "worker/rpc/worker_options.h"
 
 namespace moa::worker {
@@ -36,7 +35,7 @@ class SessionSet {
     Loop& loop;
     const WorkerOptions& options;
     const WorkerIdentity& identity;
-    WorkerMetrics& metrics;
+    uint32_t slots = 0;
     std::function<void()> lost;  // a coordinator that was connected is not any more
   };
   explicit SessionSet(Context context);
@@ -45,8 +44,7 @@ class SessionSet {
   SessionSet& operator=(const SessionSet&) = delete;
 
   // Before everything else: what the sessions use.
-  void Open(upstream::UpstreamClient& upstream,
-            std::shared_ptr<grpc::ChannelCredentials> credentials);
+  void Open(CallClient& client, std::shared_ptr<grpc::ChannelCredentials> credentials);
   // Where coordinators are. Does nothing once draining or closing.
   void SetAddresses(std::vector<CoordinatorAddress> addresses);
   // Begins to connect.
@@ -59,7 +57,7 @@ class SessionSet {
   void Pump();
   // After each turn of the loop.
   void OnRound();
-  // Destroys them. REQUIRES: closed(), and the upstream client is gone.
+  // Destroys them. REQUIRES: closed(), and the client is gone.
   void Clear();
 
   bool closed() const;
@@ -108,7 +106,7 @@ class SessionSet {
   void ShareOffers();
 
   const Context context_;
-  upstream::UpstreamClient* upstream_ = nullptr;
+  CallClient* client_ = nullptr;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
 
   std::vector<CoordinatorAddress> wanted_;

@@ -1,6 +1,7 @@
 #include "worker/rpc/worker.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,8 @@ using upstream::ErrorCode;
 
 // How long a coordinator may take to end the stream in answer to ours, when we leave.
 constexpr absl::Duration kCloseTimeout = absl::Seconds(1);
+// What stands for a model in the tasks of graders (worker.proto, Hello.models).
+constexpr char kGraderModel[] = "grader";
 // Models come and go rarely; a list that could not be read is wanted sooner.
 constexpr absl::Duration kModelsInterval = absl::Minutes(3);
 constexpr absl::Duration kModelsRetryFirst = absl::Seconds(2);
@@ -55,18 +58,39 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerOptions& opti
 }
 
 Worker::Worker(const WorkerOptions& options, prometheus::Registry& registry)
-    : options_(options),
-      loop_("worker"),
-      metrics_(registry),
-      sessions_({.loop = loop_,
-                 .options = options_,
-                 .identity = identity_,
-                 .metrics = metrics_,
-                 .lost = [this] {
-                   if (names_ != nullptr) names_->Hurry();
-                 }}) {}
+    : options_(options), registry_(registry), loop_("worker"), metrics_(registry) {}
+
+SessionSet::Context Worker::ContextOf(const WorkerIdentity& identity, size_t slots) {
+  return {.loop = loop_,
+          .options = options_,
+          .identity = identity,
+          .slots = static_cast<uint32_t>(slots),
+          .lost = [this] {
+            if (names_ != nullptr) names_->Hurry();
+          }};
+}
+
+std::vector<SessionSet*> Worker::Sets() const {
+  std::vector<SessionSet*> sets;
+  if (sessions_ != nullptr) sets.push_back(sessions_.get());
+  if (grading_ != nullptr) sets.push_back(grading_->sessions.get());
+  return sets;
+}
 
 absl::Status Worker::Open() {
+  if (options_.slots > 0) MOA_RETURN_IF_ERROR(OpenModels());
+  if (options_.grading_slots != 0) MOA_RETURN_IF_ERROR(OpenGrading());
+  std::vector<Address> entries;
+  for (const std::string& text : options_.coordinators) {
+    MOA_ASSIGN_OR_RETURN(Address entry, ParseAddress(text));
+    entries.push_back(std::move(entry));
+  }
+  coordinators_ = CoordinatorNames(entries);
+  for (SessionSet* set : Sets()) set->SetAddresses(coordinators_.addresses());
+  return absl::OkStatus();
+}
+
+absl::Status Worker::OpenModels() {
   identity_.worker_id = RandomId();
   identity_.name = options_.name;
   MOA_ASSIGN_OR_RETURN(upstream_,
@@ -76,14 +100,43 @@ absl::Status Worker::Open() {
   identity_.key_fingerprint = upstream_->key_fingerprint();
   MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                        MakeChannelCredentials(options_.tls));
-  sessions_.Open(*upstream_, credentials);
-  std::vector<Address> entries;
-  for (const std::string& text : options_.coordinators) {
-    MOA_ASSIGN_OR_RETURN(Address entry, ParseAddress(text));
-    entries.push_back(std::move(entry));
+  calls_ = std::make_unique<ModelCalls>(*upstream_, metrics_);
+  sessions_ =
+      std::make_unique<SessionSet>(ContextOf(identity_, static_cast<size_t>(options_.slots)));
+  sessions_->Open(*calls_, credentials);
+  return absl::OkStatus();
+}
+
+absl::Status Worker::OpenGrading() {
+  const bool wanted = options_.grading_slots > 0;
+  const size_t slots = wanted ? static_cast<size_t>(options_.grading_slots)
+                              : std::max(std::thread::hardware_concurrency(), 1u);
+  auto grading = std::make_unique<Grading>(Grading{.metrics = GradingMetrics(registry_)});
+  sandbox::Options options;
+  options.interpreter = options_.python;
+  absl::StatusOr<std::unique_ptr<GradingCalls>> calls =
+      GradingCalls::Create(loop_, grading->metrics, options, slots);
+  if (!calls.ok()) {
+    if (wanted || options_.slots == 0) {
+      return absl::Status(calls.status().code(),
+                          absl::StrCat("cannot grade: ", calls.status().message(),
+                                       " (--grading-slots 0 does without)"));
+    }
+    LogInfo("this worker does not grade", {{"reason", calls.status().message()}});
+    return absl::OkStatus();
   }
-  coordinators_ = CoordinatorNames(entries);
-  sessions_.SetAddresses(coordinators_.addresses());
+  grading->calls = *std::move(calls);
+  grading->slots = slots;
+  LogInfo("grading", {{"slots", slots}, {"sandbox", grading->calls->Layers()}});
+  grading->identity = {.worker_id = RandomId(),
+                       .name = options_.name,
+                       .models = {kGraderModel},
+                       .process = identity_.worker_id};
+  MOA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                       MakeChannelCredentials(options_.tls));
+  grading->sessions = std::make_unique<SessionSet>(ContextOf(grading->identity, slots));
+  grading->sessions->Open(*grading->calls, credentials);
+  grading_ = std::move(grading);
   return absl::OkStatus();
 }
 
@@ -94,11 +147,12 @@ Worker::~Worker() {
     OnRound();
   });
   WaitUntilDrained();
-  // The client goes before the sessions: ending its last calls calls into them. All of it on the loop.
+  // The clients go before the sessions: ending its last calls calls into them. All of it on the loop.
   loop_.Post([this] {
     names_.reset();
     upstream_.reset();
-    sessions_.Clear();
+    if (grading_ != nullptr) grading_->calls.reset();
+    for (SessionSet* set : Sets()) set->Clear();
   });
   loop_.Stop();
 }
@@ -106,18 +160,23 @@ Worker::~Worker() {
 void Worker::Start() {
   loop_.Post([this] {
     loop_.SetBatchHook([this] { OnRound(); });
-    if (absl::StartsWith(options_.base_url, "http://") && !options_.api_key.empty()) {
-      LogDebug("the API is called without TLS", {{"base_url", options_.base_url}});
-    }
-    upstream_->WarmUp(static_cast<size_t>(std::min(options_.warm_connections, options_.slots)));
-    RefreshModels();
-    if (!options_.api_key_file.empty()) WatchKeyFile();
-    sessions_.Start();
+    if (upstream_ != nullptr) StartModels();
+    for (SessionSet* set : Sets()) set->Start();
     names_ = std::make_unique<NameWatch>(loop_, coordinators_, options_.names,
-                                         [this](std::vector<CoordinatorAddress> addresses) {
-                                           sessions_.SetAddresses(std::move(addresses));
+                                         [this](const std::vector<CoordinatorAddress>& addresses) {
+                                           for (SessionSet* set : Sets())
+                                             set->SetAddresses(addresses);
                                          });
   });
+}
+
+void Worker::StartModels() {
+  if (absl::StartsWith(options_.base_url, "http://") && !options_.api_key.empty()) {
+    LogDebug("the API is called without TLS", {{"base_url", options_.base_url}});
+  }
+  upstream_->WarmUp(static_cast<size_t>(std::min(options_.warm_connections, options_.slots)));
+  RefreshModels();
+  if (!options_.api_key_file.empty()) WatchKeyFile();
 }
 
 void Worker::Drain() {
@@ -126,7 +185,8 @@ void Worker::Drain() {
     LogInfo("draining", {{"timeout", absl::FormatDuration(options_.drain_timeout)}});
     draining_ = true;
     identity_.draining = true;
-    sessions_.Drain();
+    if (grading_ != nullptr) grading_->identity.draining = true;
+    for (SessionSet* set : Sets()) set->Drain();
     EnterPhase(Phase::kDraining, options_.drain_timeout);
   });
 }
@@ -143,7 +203,7 @@ absl::Status Worker::Ready() const {
 }
 
 void Worker::OnRound() {
-  sessions_.OnRound();
+  for (SessionSet* set : Sets()) set->OnRound();
   if (phase_ != Phase::kRunning) AdvanceDrain(Loop::Now());
   UpdateGauges();
 }
@@ -155,25 +215,35 @@ void Worker::EnterPhase(Phase phase, absl::Duration limit) {
 }
 
 void Worker::AdvanceDrain(absl::Time now) {
+  const std::vector<SessionSet*> sets = Sets();
   if (phase_ == Phase::kDraining) {
-    const size_t running = sessions_.running();
+    size_t running = 0;
+    for (const SessionSet* set : sets) running += set->running();
     if (running > 0 && now < phase_deadline_) return;
     if (running > 0) {
       LogWarning("the drain timeout is over: handing back what still runs", {{"running", running}});
-      sessions_.HandBack();
+      for (SessionSet* set : sets) set->HandBack();
     }
     EnterPhase(Phase::kSettling, options_.settle_timeout);
-    sessions_.Pump();
+    for (SessionSet* set : sets) set->Pump();
   }
+  const auto all = [&sets](bool (SessionSet::*holds)() const) {
+    return std::all_of(sets.begin(), sets.end(),
+                       [holds](const SessionSet* set) { return (set->*holds)(); });
+  };
   if (phase_ == Phase::kSettling) {
-    if (!sessions_.IsSettled() && now < phase_deadline_) return;
+    if (!all(&SessionSet::IsSettled) && now < phase_deadline_) return;
     EnterPhase(Phase::kClosing, kCloseTimeout);
-    sessions_.Close(false);
-    sessions_.Pump();
+    for (SessionSet* set : sets) {
+      set->Close(false);
+      set->Pump();
+    }
   }
   if (phase_ != Phase::kClosing) return;
-  if (now >= phase_deadline_) sessions_.Close(true);
-  if (!sessions_.closed()) return;
+  if (now >= phase_deadline_) {
+    for (SessionSet* set : sets) set->Close(true);
+  }
+  if (!all(&SessionSet::closed)) return;
   phase_ = Phase::kClosed;
   MutexLock lock(mutex_);
   closed_ = true;
@@ -181,11 +251,25 @@ void Worker::AdvanceDrain(absl::Time now) {
 }
 
 void Worker::UpdateGauges() {
-  const size_t connected = sessions_.connected();
-  metrics_.SetSlots(sessions_.running(), static_cast<size_t>(options_.slots));
-  metrics_.SetSessions(connected, sessions_.size());
-  metrics_.SetResultsDropped(sessions_.dropped_results());
-  connected_ = connected > 0;
+  size_t connected = 0;
+  size_t sessions = 0;
+  size_t dropped = 0;
+  bool ready = true;
+  for (const SessionSet* set : Sets()) {
+    connected += set->connected();
+    sessions += set->size();
+    dropped += set->dropped_results();
+    ready = ready && set->connected() > 0;
+  }
+  if (sessions_ != nullptr) {
+    metrics_.SetSlots(sessions_->running(), static_cast<size_t>(options_.slots));
+  }
+  if (grading_ != nullptr) {
+    grading_->metrics.SetSlots(grading_->sessions->running(), grading_->slots);
+  }
+  metrics_.SetSessions(connected, sessions);
+  metrics_.SetResultsDropped(dropped);
+  connected_ = ready;
 }
 
 void Worker::WatchKeyFile() {
@@ -207,7 +291,7 @@ void Worker::ReloadKey() {
   if (upstream_->key_fingerprint() == identity_.key_fingerprint) return;
   identity_.key_fingerprint = upstream_->key_fingerprint();
   LogInfo("the API key has changed", {{"key_fingerprint", identity_.key_fingerprint}});
-  sessions_.AnnounceStatus();
+  sessions_->AnnounceStatus();
   // Another key may use other models. While a list is under way its answer comes first.
   if (models_timer_ == 0) return;
   loop_.CancelTimer(models_timer_);
@@ -241,7 +325,7 @@ void Worker::OnModels(upstream::ModelsResult result) {
     if (identity_.models != result.models) {
       identity_.models = std::move(result.models);
       LogInfo("the provider's models", {{"count", identity_.models.size()}});
-      sessions_.AnnounceStatus();
+      sessions_->AnnounceStatus();
     }
   }
   const absl::Duration wait =

@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/loop/loop.h"
 #include "common/loop/mutex.h"
+#include "worker/rpc/grading_calls.h"
+#include "worker/rpc/model_calls.h"
 #include "worker/rpc/name_watch.h"
 #include "worker/rpc/session_set.h"
 #include "worker/rpc/worker_metrics.h"
@@ -16,8 +19,9 @@
 
 namespace moa::worker {
 
-// A worker: one loop thread with a session for each address of a coordinator and the client of the provider, and where
-// coordinators are named a thread that follows their names.
+// A worker's process: one loop thread with a session for each address of a coordinator and the client of the provider, and
+// where coordinators are named a thread that follows their names. Where it can grade it is a second worker for that, with
+// sessions and slots of its own: a grader's run takes a core, a model's call waits.
 //
 //   MOA_ASSIGN_OR_RETURN(auto worker, Worker::Create(options, *registry));
 //   worker->Start();
@@ -50,10 +54,25 @@ class Worker {
  private:
   enum class Phase { kRunning, kDraining, kSettling, kClosing, kClosed };
 
+  // What runs graders.
+  struct Grading {
+    GradingMetrics metrics;
+    std::unique_ptr<GradingCalls> calls;
+    WorkerIdentity identity;
+    std::unique_ptr<SessionSet> sessions;
+    size_t slots = 0;
+  };
+
   explicit Worker(const WorkerOptions& options, prometheus::Registry& registry);
   absl::Status Open();
+  absl::Status OpenModels();
+  absl::Status OpenGrading();
+  SessionSet::Context ContextOf(const WorkerIdentity& identity, size_t slots);
+  // Those of models and of graders, whichever there are.
+  std::vector<SessionSet*> Sets() const;
 
   // On the loop.
+  void StartModels();
   void OnRound();
   void AdvanceDrain(absl::Time now);
   void EnterPhase(Phase phase, absl::Duration limit);
@@ -64,14 +83,17 @@ class Worker {
   void OnModels(upstream::ModelsResult result);
 
   const WorkerOptions options_;
+  prometheus::Registry& registry_;
   Loop loop_;
 
   // Loop thread only.
   WorkerMetrics metrics_;
   WorkerIdentity identity_;
-  std::unique_ptr<upstream::UpstreamClient> upstream_;
-  CoordinatorNames coordinators_;  // as they are before any name was resolved
-  SessionSet sessions_;
+  std::unique_ptr<upstream::UpstreamClient> upstream_;  // null: it grades only
+  std::unique_ptr<ModelCalls> calls_;
+  std::unique_ptr<SessionSet> sessions_;
+  std::unique_ptr<Grading> grading_;  // null: it does not
+  CoordinatorNames coordinators_;     // as they are before any name was resolved
   std::unique_ptr<NameWatch> names_;
   Phase phase_ = Phase::kRunning;
   absl::Time phase_deadline_ = absl::InfiniteFuture();

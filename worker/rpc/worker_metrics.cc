@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "common/base/version.h"
+#include "common/metrics/build_info.h"
 
 namespace moa::worker {
 namespace {
@@ -42,45 +42,50 @@ std::string OutcomeName(ErrorCode code) {
 WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
     : duration_(prometheus::BuildHistogram()
                     .Name("gen_ai_client_operation_duration_seconds")
-                    .Help("Duration of calls to the provider")
+                    .Help("Seconds from a call's start to the end of its reply; error_type, on "
+                          "errors only, is the error's code in "
+                          "lower case.")
                     .Register(registry)),
       time_to_first_chunk_(prometheus::BuildHistogram()
                                .Name("gen_ai_client_operation_time_to_first_chunk_seconds")
-                               .Help("Time until the first piece of streamed replies")
+                               .Help("Seconds until the first piece of a streamed reply.")
                                .Register(registry)),
       time_per_chunk_(prometheus::BuildHistogram()
                           .Name("gen_ai_client_operation_time_per_output_chunk_seconds")
-                          .Help("Mean time from one piece of a streamed reply to the next")
+                          .Help("Mean seconds from one piece of a streamed reply to the next.")
                           .Register(registry)),
       token_usage_(prometheus::BuildHistogram()
                        .Name("gen_ai_client_token_usage")
-                       .Help("Tokens of each call, as the provider counted them")
+                       .Help("Tokens of each call as the provider counted them: input is the "
+                             "prompt, output the completion.")
                        .Register(registry)),
       attempts_(prometheus::BuildCounter()
                     .Name("moa_worker_attempts_total")
-                    .Help("Attempts that ended, by model and outcome")
+                    .Help("Upstream calls of this worker that have ended: the outcome is success "
+                          "or the error's code in lower "
+                          "case.")
                     .Register(registry)) {
-  auto& slots =
-      prometheus::BuildGauge().Name("moa_worker_slots").Help("Slots by state").Register(registry);
+  auto& slots = prometheus::BuildGauge()
+                    .Name("moa_worker_slots")
+                    .Help("Slots of this worker, by use: calls that it may make at once.")
+                    .Register(registry);
   slots_used_ = &slots.Add({{"state", "used"}});
   slots_free_ = &slots.Add({{"state", "free"}});
-  auto& sessions = prometheus::BuildGauge()
-                       .Name("moa_worker_sessions")
-                       .Help("Coordinators by state of the connection")
-                       .Register(registry);
+  auto& sessions =
+      prometheus::BuildGauge()
+          .Name("moa_worker_sessions")
+          .Help("Coordinators that this worker knows, by the state of the connection to them.")
+          .Register(registry);
   sessions_connected_ = &sessions.Add({{"state", "connected"}});
   sessions_disconnected_ = &sessions.Add({{"state", "disconnected"}});
   results_dropped_ = &prometheus::BuildCounter()
                           .Name("moa_worker_results_dropped_total")
-                          .Help("Held results given up because of the limits")
+                          .Help(
+                              "Results that were held for a coordinator and given up because of "
+                              "the limits; those calls are made again.")
                           .Register(registry)
                           .Add({});
-  prometheus::BuildGauge()
-      .Name("moa_build_info")
-      .Help("Always 1; the label says what runs")
-      .Register(registry)
-      .Add({{"version", MoaVersion()}})
-      .Set(1);
+  AddBuildInfo(registry, "moa-worker");
 }
 
 void WorkerMetrics::SetProvider(std::string name) {
@@ -105,8 +110,8 @@ void WorkerMetrics::AnnounceModels(const std::vector<std::string>& models) {
 void WorkerMetrics::CountAttempt(absl::string_view model, const upstream::CallResult& result) {
   const ErrorCode code = result.ok() ? ErrorCode::kUnspecified : result.error().error.code;
   ModelMetrics& metrics = Of(model);
-  if (!metrics.attempts.contains(code)) {
-    AddOutcome(announced_.contains(model) ? std::string(model) : kOtherModel, metrics, code);
+  if (!metrics.duration.contains(code)) {
+    AddDuration(announced_.contains(model) ? std::string(model) : kOtherModel, metrics, code);
   }
   metrics.attempts[code]->Increment();
   metrics.duration[code]->Observe(absl::ToDoubleSeconds(result.run_time));
@@ -152,16 +157,18 @@ WorkerMetrics::ModelMetrics& WorkerMetrics::Of(absl::string_view model) {
       &token_usage_.Add(With(labels, "gen_ai_token_type", "input"), TokenBuckets());
   metrics.output_tokens =
       &token_usage_.Add(With(labels, "gen_ai_token_type", "output"), TokenBuckets());
-  AddOutcome(label, metrics, ErrorCode::kUnspecified);
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
+    metrics.attempts[static_cast<ErrorCode>(code)] =
+        &attempts_.Add({{"model", label}, {"outcome", OutcomeName(static_cast<ErrorCode>(code))}});
+  }
+  AddDuration(label, metrics, ErrorCode::kUnspecified);
   return metrics;
 }
 
-void WorkerMetrics::AddOutcome(const std::string& label, ModelMetrics& metrics, ErrorCode code) {
-  const std::string outcome = OutcomeName(code);
+void WorkerMetrics::AddDuration(const std::string& label, ModelMetrics& metrics, ErrorCode code) {
   prometheus::Labels labels = CallLabels(label);
-  if (code != ErrorCode::kUnspecified) labels.emplace("error_type", outcome);
+  if (code != ErrorCode::kUnspecified) labels.emplace("error_type", OutcomeName(code));
   metrics.duration[code] = &duration_.Add(labels, DurationBuckets());
-  metrics.attempts[code] = &attempts_.Add({{"model", label}, {"outcome", outcome}});
 }
 
 }  // namespace moa::worker

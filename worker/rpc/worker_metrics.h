@@ -17,17 +17,8 @@
 
 namespace moa::worker {
 
-// What Prometheus sees of a worker. Calls to the provider have OpenTelemetry's names for clients of
-// generative models:
-//
-//   gen_ai_client_operation_duration_seconds{…, error_type on errors}   histogram
-//   gen_ai_client_operation_time_to_first_chunk_seconds                 histogram, streamed calls
-//   gen_ai_client_token_usage{…, gen_ai_token_type="input|output"}      histogram
-//   moa_worker_attempts_total{model, outcome}      outcome: "success" or an error code in lower case
-//   moa_worker_slots{state="used|free"}
-//   moa_worker_sessions{state="connected|disconnected"}
-//   moa_worker_results_dropped_total               held results given up by the limits
-//   moa_build_info{version}
+// What Prometheus sees of a worker: calls to the provider by OpenTelemetry's names for clients of generative models,
+// and the worker's own state. docs/metrics.md lists them.
 //
 // Models come from outside, so their label is bounded: the announced ones, at most kModelsMax, then "other".
 // A label set is resolved once and its metric kept, because looking it up costs more than counting.
@@ -61,7 +52,7 @@ class WorkerMetrics {
 
   prometheus::Labels CallLabels(const std::string& model) const;
   ModelMetrics& Of(absl::string_view model);
-  void AddOutcome(const std::string& label, ModelMetrics& metrics, upstream::ErrorCode code);
+  void AddDuration(const std::string& label, ModelMetrics& metrics, upstream::ErrorCode code);
 
   prometheus::Family<prometheus::Histogram>& duration_;
   prometheus::Family<prometheus::Histogram>& time_to_first_chunk_;

@@ -9,6 +9,7 @@
 #include "common/base/version.h"
 #include "common/flags/flags.h"
 #include "common/flags/values.h"
+#include "common/http/health_probe.h"
 #include "worker/upstream/provider.h"
 
 namespace moa::worker {
@@ -38,8 +39,8 @@ void AddFlags(FlagSet& flags, WorkerOptions* options) {
       "coordinator", &options->coordinators,
       "coordinators to take tasks from; a name stands for all its addresses, followed as they "
       "change");
-  flags.Int("slots", &options->slots, "calls at once, split among the coordinators by need", 1,
-            100'000);
+  flags.Int("slots", &options->slots,
+            "calls at once, split among the coordinators by need; 0: grades only", 0, 100'000);
   flags.String("name", &options->name, "name for people (default: host name and process id)");
   flags.Duration("drain-timeout", &options->drain_timeout,
                  "after SIGTERM, how long running calls may go on");
@@ -70,6 +71,13 @@ void AddFlags(FlagSet& flags, WorkerOptions* options) {
   flags.Int("upstream-connections", &options->upstream_connections,
             "most connections to the API, calls beyond wait; 0: as many as the slots need", 0,
             100'000);
+  flags.Group("Graders");
+  flags.Int(
+      "grading-slots", &options->grading_slots,
+      "programs to run at once for graders; 0: none, -1: as many as cores where a sandbox can "
+      "be had",
+      -1, 1000);
+  flags.String("python", &options->python, "interpreter for graded programs");
   flags.Group("Watching");
   flags.Address("metrics-listen", &options->metrics_listen,
                 "where /metrics, /healthz and /readyz are served");
@@ -87,6 +95,8 @@ std::optional<int> ParseWorkerOptions(int argc, const char* const* argv, WorkerO
                  .examples = "Example:\n  CEREBRAS_API_KEY=csk-… moa-worker --coordinator "
                              "moa-0.example:7070 --tls-ca ca.pem --slots 128"});
   AddFlags(flags, options);
+  flags.Action(kHealthFlag, kHealthPlaceholder, kHealthHelp,
+               [](const std::string& target) { return RunHealthProbe("moa-worker", target); });
   if (const std::optional<int> status = flags.ParseOrExit(argc, argv)) return status;
   options->api_key = FromEnvironment("CEREBRAS_API_KEY").value_or("");
   if (options->name.empty()) options->name = HostAndProcess();
@@ -99,6 +109,11 @@ std::optional<int> ParseWorkerOptions(int argc, const char* const* argv, WorkerO
 }
 
 absl::Status CheckWorkerOptions(const WorkerOptions& options) {
+  if (options.slots == 0) {
+    if (options.grading_slots != 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "--slots and --grading-slots are both 0: the worker would do nothing");
+  }
   const bool has_key = !options.api_key.empty() || !options.api_key_file.empty();
   if (!has_key && absl::StrContains(options.base_url, "api.cerebras.ai")) {
     return absl::InvalidArgumentError(

@@ -33,7 +33,10 @@ struct WorkerOptions {
   int64_t streams_per_connection = 32;
   int64_t upstream_connections = 0;  // 0: as many as the slots need
 
-  int64_t slots = 64;
+  int64_t slots = 64;  // 0: calls no model, only grades
+
+  int64_t grading_slots = -1;  // -1: as many as there are cores, none where there is no sandbox
+  std::string python = "/usr/bin/python3";
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration orphan_limit = absl::Seconds(60);
 

@@ -75,6 +75,10 @@ struct ChatRequest {
 
   std::string prompt_cache_key;  // empty: left out; also where the provider does not take it
 
+  // W3C Trace Context, sent as headers of these names; empty: left out. What could end the header's line is not sent.
+  std::string traceparent;
+  std::string tracestate;
+
   bool stream = false;
   Timeouts timeouts;  // each is clamped to [kTimeoutMin, kTimeoutMax]
 };

@@ -37,6 +37,13 @@ absl::Duration Clamp(absl::Duration timeout) {
   return std::clamp(timeout, kTimeoutMin, kTimeoutMax);
 }
 
+// Empty when there is no value, and when the value would be more than one line: it comes from outside.
+std::string HeaderLine(absl::string_view name, absl::string_view value) {
+  const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
+  if (value.empty() || !std::all_of(value.begin(), value.end(), is_plain)) return "";
+  return absl::StrCat(name, ": ", value);
+}
+
 template <typename Buffer>
 void DropLarge(Buffer* buffer) {
   if (buffer->capacity() > kKeptBufferMax) {
@@ -132,10 +139,20 @@ void Transfer::Begin(Kind kind, CallId id, std::shared_ptr<const Headers> header
     curl_easy_setopt(easy(), kind == Kind::kChat ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
   }
   if (std::exchange(fresh_try_, false)) curl_easy_setopt(easy(), CURLOPT_FRESH_CONNECT, 0L);
-  curl_easy_setopt(easy(), CURLOPT_HTTPHEADER, headers_->plain.get());
+  SetHeaders(headers_->plain.get());
   const long connect_ms =
       std::max<long>(1, static_cast<long>(absl::ToInt64Milliseconds(Clamp(timeouts_.connect))));
   curl_easy_setopt(easy(), CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+}
+
+void Transfer::SetHeaders(curl_slist* shared) {
+  curl_slist* first = shared;
+  for (size_t i = own_headers_.size(); i-- > 0;) {
+    if (own_headers_[i].empty()) continue;
+    own_nodes_[i] = {.data = own_headers_[i].data(), .next = first};
+    first = &own_nodes_[i];
+  }
+  curl_easy_setopt(easy(), CURLOPT_HTTPHEADER, first);
 }
 
 void Transfer::BeginGet(Kind kind, CallId id, std::shared_ptr<const Headers> headers,
@@ -150,6 +167,8 @@ void Transfer::BeginGet(Kind kind, CallId id, std::shared_ptr<const Headers> hea
 absl::Status Transfer::BeginChat(const ChatRequest& request, CallId id,
                                  std::shared_ptr<const Headers> headers, absl::Time now) {
   timeouts_ = request.timeouts;
+  own_headers_ = {HeaderLine("traceparent", request.traceparent),
+                  HeaderLine("tracestate", request.tracestate)};
   Begin(Kind::kChat, id, std::move(headers), "/v1/chat/completions", now);
   return SetBody(request);
 }
@@ -173,7 +192,7 @@ absl::Status Transfer::SetBody(const ChatRequest& request) {
       absl::StatusOr<std::string> compressed = Gzip(flat_body_);
       if (!compressed.ok()) return compressed.status();
       flat_body_ = *std::move(compressed);
-      curl_easy_setopt(easy(), CURLOPT_HTTPHEADER, headers_->gzip.get());
+      SetHeaders(headers_->gzip.get());
     }
     size = flat_body_.size();
     curl_easy_setopt(easy(), CURLOPT_POSTFIELDS, flat_body_.data());
@@ -346,6 +365,7 @@ void Transfer::Recycle() {
   muted = false;
   delta_queued_ = false;
   headers_.reset();
+  own_headers_ = {};
   body_.Clear();
   DropLarge(&flat_body_);
   DropLarge(&reply_);

@@ -100,6 +100,8 @@ class Transfer {
   void SetStaticOptions();
   void Begin(Kind kind, CallId id, std::shared_ptr<const Headers> headers, absl::string_view path,
              absl::Time now);
+  // The headers in front of which the call's own ones are put.
+  void SetHeaders(curl_slist* shared);
   absl::Status SetBody(const ChatRequest& request);
   void TakeBytes(absl::string_view bytes);
   void FailOversized(absl::string_view option, size_t limit);
@@ -120,6 +122,8 @@ class Transfer {
   Kind kind_ = Kind::kChat;
   Timeouts timeouts_;
   std::shared_ptr<const Headers> headers_;  // shared with the client and its other calls
+  std::array<std::string, 2> own_headers_;  // this call's; empty ones are left out
+  std::array<curl_slist, 2> own_nodes_{};   // in front of headers_, which they point into
   RequestBody body_;                        // a large request, read by libcurl piece by piece
   std::string flat_body_;                   // a small or compressed one
 

@@ -61,11 +61,20 @@ TEST_F(WorkerOptionsTest, EveryCoordinatorGetsASlot) {
 
 TEST_F(WorkerOptionsTest, BadValuesEndWithStatusTwoAndTheFlagsName) {
   CaptureStderr();
-  EXPECT_EQ(Parse({"--slots=0"}), 2);
+  EXPECT_EQ(Parse({"--slots=-1"}), 2);
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("--slots"));
   CaptureStderr();
   EXPECT_EQ(Parse({"--api-key=secret"}), 2) << "a key on the command line would show in ps";
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("--api-key"));
+}
+
+TEST_F(WorkerOptionsTest, AWorkerThatOnlyGradesNeedsNoKeyAndOneThatDoesNothingIsRefused) {
+  EXPECT_EQ(Parse({"--slots=0", "--grading-slots=3", "--python=/opt/python3"}), std::nullopt);
+  EXPECT_EQ(options_.grading_slots, 3);
+  EXPECT_EQ(options_.python, "/opt/python3");
+  CaptureStderr();
+  EXPECT_EQ(Parse({"--slots=0", "--grading-slots=0"}), 2);
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("would do nothing"));
 }
 
 TEST_F(WorkerOptionsTest, TheTransportsFlagsArrive) {

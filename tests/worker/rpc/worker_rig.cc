@@ -144,6 +144,7 @@ WorkerOptions RigOptions(const std::vector<std::string>& coordinators,
   options.api_key = "csk-test";
   options.name = "rig";
   options.slots = 2;
+  options.grading_slots = 0;
   options.settle_timeout = absl::Milliseconds(200);
   return options;
 }
