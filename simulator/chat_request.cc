@@ -207,6 +207,7 @@ std::optional<ApiError> ReadResponseFormat(const object& body, ChatRequest& requ
   }
   const absl::string_view path = "body.response_format.json_schema";
   CheckFields(json_schema, kJsonSchemaRules, path, path, mistakes);
+  request.response_schema_name = std::string(StringField(json_schema, "name"));
   element schema;
   if (json_schema["schema"].get(schema) != simdjson::SUCCESS) return std::nullopt;
   request.response_schema = simdjson::minify(schema);
@@ -239,6 +240,8 @@ void ReadCommon(const object& root, ChatRequest& request, Mistakes& mistakes) {
   }
   request.n = IntegerField(root, "n").value_or(1);
   request.seed = IntegerField(root, "seed");
+  double temperature = 0;
+  if (root["temperature"].get(temperature) == simdjson::SUCCESS) request.temperature = temperature;
   ReadStop(root, request.stop, mistakes);
   object stream_options;
   if (root["stream_options"].get(stream_options) == simdjson::SUCCESS) {

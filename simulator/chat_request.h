@@ -37,6 +37,7 @@ struct ChatRequest {
   std::optional<int64_t> max_completion_tokens;  // none: the model's maximum
   int64_t n = 1;
   std::optional<int64_t> seed;
+  std::optional<double> temperature;  // none: the service's default, 1
   std::vector<std::string> stop;
   std::string reasoning_effort;  // empty: the model's default
   std::string reasoning_format;
@@ -44,7 +45,8 @@ struct ChatRequest {
   ToolChoice tool_choice = ToolChoice::kNone;
   std::string tool_choice_name;  // with kFunction
   ResponseFormat response_format = ResponseFormat::kText;
-  std::string response_schema;  // with kJsonSchema; may be empty
+  std::string response_schema_name;  // with kJsonSchema
+  std::string response_schema;       // with kJsonSchema; may be empty
   bool logprobs = false;
   bool echo = false;  // text completions: the prompt comes back first
 };

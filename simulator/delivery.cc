@@ -107,7 +107,8 @@ void Delivery::Finish(int status, absl::string_view outcome) {
   finished_ = true;
   plan_.on_end({.status = status,
                 .outcome = outcome,
-                .completion_tokens = plan_.completion.completion_tokens()});
+                .completion_tokens = plan_.completion.completion_tokens(),
+                .to_first_token = to_first_token_});
 }
 
 // How far the model has come since the start: in the queue, at the prompt, or so many tokens.
@@ -138,6 +139,7 @@ void Delivery::SendWhole() {
 }
 
 void Delivery::StartStream() {
+  to_first_token_ = absl::FromChrono(Clock::now() - started_);
   HttpResponse head(200, "text/event-stream; charset=utf-8", "");
   head.AddHeaderBlock(plan_.headers);
   plan_.responder.StartStream(std::move(head));

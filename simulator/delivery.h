@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "common/http/http_responder.h"
 #include "simulator/completion_writer.h"
 #include "simulator/faults.h"
@@ -29,6 +30,8 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
     absl::string_view code;         // of an error; empty: none
     bool processed = true;          // false: the client left while the request was in the queue
     int64_t completion_tokens = 0;  // generated until then
+    // Of an answer, since Start: as sent when it was streamed, else as the model's pace has it.
+    absl::Duration to_first_token{};
   };
   using OnEnd = std::function<void(const Ending&)>;
 
@@ -80,6 +83,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
   const Clock::time_point started_ = Clock::now();
   std::unique_ptr<ChunkStream> chunks_;
   Clock::time_point due_;  // of the next chunk
+  absl::Duration to_first_token_ = absl::Seconds(plan_.completion.timing.to_first_token());
   bool finished_ = false;
 
   std::vector<Piece> pieces_;  // of a faulty reply

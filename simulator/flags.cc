@@ -6,6 +6,8 @@
 #include <map>
 #include <type_traits>
 
+#include "common/http/health_probe.h"
+
 namespace moa::simulator {
 namespace {
 
@@ -81,6 +83,21 @@ void OpenJournal(const std::string& path, Flags& flags) {
   flags.simulator.journal = flags.journal.get();
 }
 
+void AddLimitFlags(CLI::App& app, std::string& tier, LimitOptions& limits) {
+  Add(app, "tier", tier, "rate limits: free, developer or unlimited", "Limits")
+      ->check(CLI::IsMember({"free", "developer", "unlimited"}));
+  Add(app, "requests-per-minute", limits.requests_per_minute,
+      "instead of the tier's, for every model; 0: the tier's", "Limits")
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
+  Add(app, "tokens-per-minute", limits.tokens_per_minute,
+      "instead of the tier's, for every model; 0: the tier's", "Limits")
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000'000}));
+  app.add_flag("--reset-headers", limits.reset_headers,
+               "also send x-ratelimit-reset-requests-day and -tokens-minute")
+      ->envname(EnvironmentName("reset-headers"))
+      ->group("Limits");
+}
+
 }  // namespace
 
 std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
@@ -120,26 +137,19 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
       std::string("what models are like (repeatable): ") + kPersonalityHelp, "Behaviour")
       ->allow_extra_args(false)
       ->delimiter('\0');
-  Add(app, "tier", tier, "rate limits: free, developer or unlimited", "Limits")
-      ->check(CLI::IsMember({"free", "developer", "unlimited"}));
-  Add(app, "requests-per-minute", simulator.limits.requests_per_minute,
-      "instead of the tier's, for every model; 0: the tier's", "Limits")
-      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
-  Add(app, "tokens-per-minute", simulator.limits.tokens_per_minute,
-      "instead of the tier's, for every model; 0: the tier's", "Limits")
-      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000'000}));
-  app.add_flag("--reset-headers", simulator.limits.reset_headers,
-               "also send x-ratelimit-reset-requests-day and -tokens-minute")
-      ->envname(EnvironmentName("reset-headers"))
-      ->group("Limits");
+  AddLimitFlags(app, tier, simulator.limits);
   Add(app, "record", simulator.records_max, "requests kept for GET /sim/requests; 0: none", "Tests")
       ->check(CLI::Range(0, 1'000'000));
   Add(app, "journal", journal,
       "file to which two lines of JSON a request are appended: its digests, its end", "Tests");
   Add(app, "log-format", log_format, "text or json", "Tests")
       ->check(CLI::IsMember({"text", "json"}));
+  std::string health;
+  app.add_option(std::string("--") + kHealthFlag, health, kHealthHelp)
+      ->type_name(kHealthPlaceholder);
   try {
     app.parse(argc, argv);
+    if (!health.empty()) return RunHealthProbe("cerebras-sim", health);
     if (const std::string mistake = ReadReplyTokens(reply_tokens, simulator.reply_length);
         !mistake.empty()) {
       throw CLI::ValidationError(mistake);

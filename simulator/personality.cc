@@ -99,7 +99,8 @@ const char* const kPersonalityHelp =
     "critic=accept:P, accept:KofN, all, none, none-then:P (rejects first rounds), disagree:P, "
     "babble, fenced, think, truncated or hang; rater=, the same; router=some, nobody, unknown or "
     "babble; voter=agree:P; planner=confidence:P (that share is sure); length=share:P or "
-    "share:P-Q, of max_completion_tokens. A prompt's system message can hold [personality SPEC]";
+    "share:P-Q, of max_completion_tokens; coder=on or off (writes calculate_user_metrics). A "
+    "prompt's system message can hold [personality SPEC]";
 
 absl::Status ApplyPersonality(absl::string_view spec, Personality* personality) {
   absl::string_view value = spec;
@@ -125,13 +126,18 @@ absl::Status ApplyPersonality(absl::string_view spec, Personality* personality) 
     if (ReadShare(value, &personality->confident)) return absl::OkStatus();
     return Wrong(spec, "planners are confident with a share from 0 to 1");
   }
+  if (absl::ConsumePrefix(&value, "coder=")) {
+    if (value != "on" && value != "off") return Wrong(spec, "a coder is on or off");
+    personality->coder = value == "on";
+    return absl::OkStatus();
+  }
   if (absl::ConsumePrefix(&value, "length=")) {
     if (ReadLength(value, personality)) return absl::OkStatus();
     return Wrong(spec, "a length is share:P or share:P-Q with shares from 0 to 1");
   }
   return Wrong(spec,
                "begins with none of critic=, rater=, router=, voter=agree:, "
-               "planner=confidence:, length=");
+               "planner=confidence:, length=, coder=");
 }
 
 Personality PersonalityFor(const ChatRequest& request, const Personality& base) {

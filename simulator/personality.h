@@ -36,6 +36,7 @@ struct Personality {
   Router router = Router::kSome;
   double agree = 0.7;       // of voters
   double confident = 0.75;  // of planners, the share at 0.7 or above
+  bool coder = true;        // writes the challenge's function, and edits prompts: coder_reply.h
   // Reply and reasoning together take a share of max_completion_tokens between these; absent: --reply-tokens counts.
   std::optional<std::pair<double, double>> length{};
 };
@@ -46,6 +47,7 @@ struct Personality {
 //   critic=babble | fenced | think | truncated | hang            rater=… the same
 //   router=some | nobody | unknown | babble        voter=agree:0.6
 //   planner=confidence:0.7                         length=share:0.2-0.5
+//   coder=on | off
 absl::Status ApplyPersonality(absl::string_view spec, Personality* personality);
 
 // Kinds, for --help.

@@ -6,8 +6,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/text.h"
+#include "simulator/coder_brief.h"
+#include "simulator/coder_reply.h"
 #include "simulator/digest.h"
 #include "simulator/json_schema.h"
+#include "simulator/prompt_editor.h"
 #include "simulator/role_reply.h"
 
 namespace moa::simulator {
@@ -129,6 +132,46 @@ const ToolDefinition* ToolToCall(const ChatRequest& request) {
   return nullptr;
 }
 
+// What the content of a reply is made from.
+struct Asked {
+  const ChatRequest& request;
+  const Model& model;
+  const Personality& personality;
+  absl::string_view tag;
+  uint64_t seed;    // the simulator's
+  uint64_t sample;  // tells calls and choices apart
+  bool codes;       // the coder answers
+  int64_t wanted;   // tokens, of prose
+};
+
+// `*truncated`: it ends in the middle, as by its limit.
+std::string ContentOf(const Asked& asked, Random& random, bool* truncated) {
+  const ChatRequest& request = asked.request;
+  if (asked.personality.coder && coder::AsksForPromptEdits(request)) {
+    return coder::PromptEdits(request, asked.seed, asked.sample);
+  }
+  if (auto reply = ReplyInRole(request, asked.personality, asked.tag, asked.seed)) {
+    *truncated = reply->truncated;
+    return std::move(reply->content);
+  }
+  std::string content;
+  if (request.response_format != ResponseFormat::kText) {
+    const std::string text = absl::StrCat(Pick(kOpenings, random), " ", asked.tag);
+    bool text_used = false;
+    if (!request.response_schema.empty()) {
+      return JsonForSchema(request.response_schema, text, random, &text_used);
+    }
+    content = "{\"answer\":";
+    AppendJsonString(content, text);
+    return content + "}";
+  }
+  if (request.echo) content = request.messages.front().content;
+  content += asked.codes
+                 ? coder::ReplyFor(request, asked.model, asked.tag, asked.seed, asked.sample)
+                 : Prose(request, asked.model, asked.tag, asked.wanted, random);
+  return content + LastLine(request, asked.personality, asked.seed, asked.sample);
+}
+
 }  // namespace
 
 std::string EffortOf(const ChatRequest& request, const Model& model) {
@@ -157,6 +200,8 @@ ReplyChoice ReplyGenerator::Choice(const ChatRequest& request, const Model& mode
   int64_t thinking = ReasoningTokens(effort, random);
   int64_t wanted = random.Integer(length_.min, length_.max);
   const Personality personality = PersonalityFor(request, personality_);
+  const bool codes = personality.coder && coder::AsksForTheFunction(request);
+  if (codes) thinking = coder::ThinkingTokens(effort, random);
   if (personality.length) {
     const auto [low, high] = *personality.length;
     const double in_all = random.Real(low, high) * static_cast<double>(budget);
@@ -170,8 +215,8 @@ ReplyChoice ReplyGenerator::Choice(const ChatRequest& request, const Model& mode
   choice.reasoning_tokens = CountTokens(choice.reasoning.size());
   budget -= choice.reasoning_tokens;
 
-  bool text_used = false;
   if (const ToolDefinition* tool = ToolToCall(request); tool != nullptr) {
+    bool text_used = false;
     choice.tool_call = ReplyToolCall{Hex16(random.Next()).substr(0, 9), tool->name,
                                      JsonForSchema(tool->parameters, tag, random, &text_used)};
     choice.finish_reason = "tool_calls";
@@ -179,24 +224,11 @@ ReplyChoice ReplyGenerator::Choice(const ChatRequest& request, const Model& mode
                                CountTokens(tool->name.size() + choice.tool_call->arguments.size());
     return choice;
   }
-  if (std::optional<RoleReply> reply = ReplyInRole(request, personality, tag, seed_)) {
-    choice.content = std::move(reply->content);
-    if (reply->truncated) choice.finish_reason = "length";
-  } else if (request.response_format != ResponseFormat::kText) {
-    const std::string text = absl::StrCat(Pick(kOpenings, random), " ", tag);
-    if (request.response_schema.empty()) {
-      choice.content = "{\"answer\":";
-      AppendJsonString(choice.content, text);
-      choice.content += "}";
-    } else {
-      choice.content = JsonForSchema(request.response_schema, text, random, &text_used);
-    }
-  } else {
-    if (request.echo) choice.content = request.messages.front().content;
-    choice.content += Prose(request, model, tag, wanted, random);
-    const uint64_t sample = prompt.digest + static_cast<uint64_t>(index);
-    choice.content += LastLine(request, personality, seed_, sample);
-  }
+  bool truncated = false;
+  choice.content = ContentOf({request, model, personality, tag, seed_,
+                              prompt.digest + static_cast<uint64_t>(index), codes, wanted},
+                             random, &truncated);
+  if (truncated) choice.finish_reason = "length";
   for (const std::string& stop : request.stop) {
     choice.content.resize(std::min(choice.content.size(), choice.content.find(stop)));
   }

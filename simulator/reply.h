@@ -35,7 +35,8 @@ struct ReplyChoice {
 
 // What a model answers: a short sentence, the tag of prompt.h, then plausible prose; or JSON or a
 // tool call that carries the tag in its first string. Critics, raters and routers answer in their
-// role (role_reply.h). A function of the arguments alone. Reasoning
+// role (role_reply.h), coders with code (coder_reply.h), editors of prompts with edits, without a tag
+// (prompt_editor.h). A function of the arguments alone. Reasoning
 // counts towards max_completion_tokens and comes first, so a tight bound ends in finish_reason
 // "length" with little or no content, as on the service.
 class ReplyGenerator {

@@ -45,6 +45,8 @@ void AppendRecord(std::string& out, const RequestRecord& record, bool with_body)
                   "\",\"prompt_tokens\":", record.prompt_tokens,
                   ",\"cached_tokens\":", record.cached_tokens,
                   ",\"completion_tokens\":", record.completion_tokens);
+  out += ",\"traceparent\":";
+  AppendJsonString(out, record.traceparent);
   if (with_body) {
     absl::StrAppend(&out, ",\"request\":", record.body.empty() ? "null" : record.body);
   }

@@ -30,7 +30,8 @@ struct RequestRecord {
   // processes on it share. A closed connection was noticed at `ended_ns`.
   int64_t started_ns = 0;
   int64_t ended_ns = 0;
-  int status = 0;  // 0 when the client got none
+  int64_t arrived_ns = 0;  // before it was read
+  int status = 0;          // 0 when the client got none
   // running, completed, refused, client_closed (the client left before the end), fault (ended on
   // purpose).
   std::string outcome = "running";
@@ -39,6 +40,7 @@ struct RequestRecord {
   int64_t completion_tokens = 0;
   int64_t generated_tokens = 0;  // of those, what was there at the end
   std::string answer;            // AnswerHash of what is given, where a journal is kept
+  std::string traceparent;       // the header of this name
   std::string body;  // the request's JSON as sent (after gzip); empty when it was not JSON
 };
 

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "simulator/coder_judge.h"
 
 namespace moa::simulator {
 namespace {
@@ -106,6 +107,7 @@ std::vector<std::string> AnswersIn(absl::string_view message) {
 struct Opinion {
   double worth = 0;  // 0 to 1: how good the judge finds it
   bool accept = false;
+  std::string faults{};  // in the code of a coder
 };
 
 std::vector<Opinion> OpinionsOn(const std::vector<std::string>& answers, const JudgeStyle& style,
@@ -150,15 +152,28 @@ void AppendVerdict(const Opinion& opinion, const Form& form, absl::string_view t
   const auto pick = [&](const auto& list) {
     return list[static_cast<size_t>(random.Integer(0, static_cast<int64_t>(std::size(list)) - 1))];
   };
-  AppendJsonString(*out,
-                   absl::StrCat(good ? pick(kPraise) : pick(kBlame), tag.empty() ? "" : " ", tag));
+  const std::string words = absl::StrCat(good ? pick(kPraise) : pick(kBlame),
+                                         opinion.faults.empty() ? "" : " ", opinion.faults);
+  AppendJsonString(*out, absl::StrCat(words, tag.empty() ? "" : " ", tag));
 }
 
-std::string Verdicts(const ChatRequest& request, const JudgeStyle& style, const Form& form,
+// What a judge sees in code: a rater's scores follow it, and all name what they notice.
+void ReadCode(const std::vector<std::string>& answers, const Form& form, uint64_t seed,
+              std::vector<Opinion>* opinions) {
+  for (size_t i = 0; i < answers.size(); ++i) {
+    Opinion& opinion = (*opinions)[i];
+    if (!form.accept) opinion.worth = coder::WorthOf(answers[i], seed).value_or(opinion.worth);
+    opinion.faults = coder::FaultsNoticedIn(answers[i], seed);
+  }
+}
+
+std::string Verdicts(const ChatRequest& request, const Personality& personality, const Form& form,
                      absl::string_view tag, uint64_t seed) {
   Random random(Hash64("verdict", seed));
-  const std::vector<Opinion> opinions =
-      OpinionsOn(AnswersIn(LastUserMessage(request)), style, request, seed);
+  const JudgeStyle& style = form.accept ? personality.critic : personality.rater;
+  const std::vector<std::string> answers = AnswersIn(LastUserMessage(request));
+  std::vector<Opinion> opinions = OpinionsOn(answers, style, request, seed);
+  if (personality.coder) ReadCode(answers, form, seed, &opinions);
   std::string out = "{";
   if (!form.verdicts) {
     AppendVerdict(opinions.empty() ? Opinion() : opinions.front(), form, tag, random, &out);
@@ -259,7 +274,7 @@ std::optional<RoleReply> ReplyInRole(const ChatRequest& request, const Personali
   }
   if (!form.score) return std::nullopt;
   const JudgeStyle& style = form.accept ? personality.critic : personality.rater;
-  return Shaped(Verdicts(request, style, form, tag, seed), style.shape, tag);
+  return Shaped(Verdicts(request, personality, form, tag, seed), style.shape, tag);
 }
 
 std::string LastLine(const ChatRequest& request, const Personality& personality, uint64_t seed,

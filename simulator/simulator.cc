@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kUnzippedBytesMax = 64 << 20;
 constexpr absl::string_view kMsgpackType = "application/vnd.msgpack";
+constexpr absl::string_view kTextPath = "/v1/completions";
 constexpr absl::string_view kModelsPath = "/v1/models";
 constexpr absl::string_view kPublicModelsPath = "/public/v1/models";
 
@@ -24,6 +25,12 @@ constexpr absl::string_view kPublicModelsPath = "/public/v1/models";
 constexpr absl::string_view kCommonHeaders =
     "referrer-policy: strict-origin-when-cross-origin\r\n"
     "strict-transport-security: max-age=15552000; includeSubDomains; preload\r\n";
+
+// What OpenTelemetry calls the error: its code, or its status where it has none, or how the exchange was cut.
+std::string ErrorType(const Delivery::Ending& ending) {
+  if (!ending.code.empty()) return std::string(ending.code);
+  return ending.status >= 400 ? absl::StrCat(ending.status) : std::string(ending.outcome);
+}
 
 std::string Uuid(uint64_t seed, uint64_t number) {
   const std::string a = Hex16(Hash64("id", seed + number * 2));
@@ -80,13 +87,14 @@ HttpResponse Simulator::ErrorResponse(int status, absl::string_view message) {
 void Simulator::Handle(const HttpRequest& request, HttpResponder responder) {
   const absl::string_view path = request.path;
   const bool get = request.method == "GET" || request.method == "HEAD";
-  if (path == "/v1/chat/completions" || path == "/v1/completions") {
+  if (path == "/v1/chat/completions" || path == kTextPath) {
     if (request.method != "POST") return responder.Send(Error(ErrorForStatus(405)));
-    return Complete(request, path == "/v1/completions", std::move(responder));
+    return Complete(request, path == kTextPath, std::move(responder));
   }
   if (absl::StartsWith(path, "/sim/")) {
     return responder.Send(Inspect(request));
   }
+  if (IsProbe(path)) return responder.Send(AnswerProbe(request, probes_));
   if (!get) return responder.Send(NotFound(path));
   if (path == "/v1/tcp_warming") return responder.Send(Json(200, "{}"));
   if (absl::StartsWith(path, kModelsPath)) return GetModels(request, responder);
@@ -141,15 +149,15 @@ void Simulator::Refuse(const ApiError& error, RequestRecord record, const std::s
                        HttpResponder& responder) {
   HttpResponse response = Error(error);
   response.AddHeaderBlock(headers);
-  const uint64_t sequence = log_.Begin(std::move(record));
-  log_.End(sequence, error.status, "refused");
-  statistics_.Ended(error.status, error.code, MonotonicNanoseconds());
+  End(Begin(std::move(record)), {.status = error.status, .outcome = "refused", .code = error.code});
   responder.Send(std::move(response));
 }
 
 void Simulator::Complete(const HttpRequest& http, bool text_completion, HttpResponder responder) {
   RequestRecord record;
+  record.arrived_ns = MonotonicNanoseconds();
   record.path = std::string(http.path);
+  record.traceparent = std::string(http.Header("traceparent"));
   absl::string_view org;
   if (auto error = Authenticate(http, &org)) return Refuse(*error, record, "", responder);
   std::string unzipped;
@@ -242,10 +250,9 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
   });
   for (const FaultSpec& fault : faults) {
     if (!Delivery::EndsBeforeReply(fault.kind)) continue;
-    const uint64_t sequence = log_.Begin(std::move(record));
-    return Delivery::Fail(
-        fault, kCommonHeaders, std::move(responder),
-        [this, sequence](const Delivery::Ending& ending) { End(sequence, ending); });
+    return Delivery::Fail(fault, kCommonHeaders, std::move(responder),
+                          [this, exchange = Begin(std::move(record))](
+                              const Delivery::Ending& ending) { End(exchange, ending); });
   }
   const int64_t estimate =
       prompt.tokens + request.n * RateLimits::ReservedCompletion(request.max_completion_tokens);
@@ -272,24 +279,39 @@ void Simulator::Run(const Model& model, ChatRequest request, RequestRecord recor
   plan.responder = std::move(responder);
   plan.stream = request.stream;
   plan.faults = TakeOutStretch(std::move(faults), plan.completion.timing);
-  const uint64_t sequence = log_.Begin(std::move(record));
-  plan.on_end = [this, sequence, prompt_tokens, cached_tokens,
+  plan.on_end = [this, exchange = Begin(std::move(record)), prompt_tokens, cached_tokens,
                  reservation = std::move(decision.reservation)](const Delivery::Ending& ending) {
     const int64_t total = ending.processed ? prompt_tokens + ending.completion_tokens : 0;
     const int64_t uncached = ending.processed ? total - cached_tokens : 0;
     limits_.Settle(reservation, uncached, total, absl::Now());
     statistics_.Charged(uncached, total, MonotonicNanoseconds());
-    End(sequence, ending);
+    End(exchange, ending);
   };
   Delivery::Start(std::move(plan));
 }
 
-void Simulator::End(uint64_t sequence, const Delivery::Ending& ending) {
-  log_.End(sequence, ending.status, ending.outcome, ending.completion_tokens);
-  statistics_.Ended(
-      ending.status,
-      ending.code.empty() && ending.outcome != "completed" ? ending.outcome : ending.code,
-      MonotonicNanoseconds());
+Simulator::Exchange Simulator::Begin(RequestRecord record) {
+  Exchange exchange{.arrived_ns = record.arrived_ns,
+                    .begun_ns = MonotonicNanoseconds(),
+                    .text_completion = record.path == kTextPath,
+                    .model = record.model};
+  exchange.sequence = log_.Begin(std::move(record));
+  return exchange;
+}
+
+void Simulator::End(const Exchange& exchange, const Delivery::Ending& ending) {
+  const bool answered = ending.code.empty() && ending.outcome == "completed";
+  const int64_t now_ns = MonotonicNanoseconds();
+  log_.End(exchange.sequence, ending.status, ending.outcome, ending.completion_tokens);
+  statistics_.Ended(ending.status, ending.code.empty() && !answered ? ending.outcome : ending.code,
+                    now_ns);
+  metrics_->Ended({.text_completion = exchange.text_completion,
+                   .model = exchange.model,
+                   .error_type = answered ? "" : ErrorType(ending),
+                   .duration = absl::Nanoseconds(now_ns - exchange.arrived_ns),
+                   .to_first_token = absl::Nanoseconds(exchange.begun_ns - exchange.arrived_ns) +
+                                     ending.to_first_token,
+                   .completion_tokens = ending.completion_tokens});
 }
 
 }  // namespace moa::simulator

@@ -2,11 +2,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/http/http_server.h"
+#include "common/metrics/probes.h"
 #include "simulator/chat_request.h"
 #include "simulator/completion_writer.h"
 #include "simulator/delivery.h"
@@ -16,6 +18,7 @@
 #include "simulator/rate_limits.h"
 #include "simulator/reply.h"
 #include "simulator/request_record.h"
+#include "simulator/server_metrics.h"
 #include "simulator/statistics.h"
 
 namespace moa::simulator {
@@ -43,6 +46,7 @@ struct SimulatorOptions {
 //
 // and, for tests, without a key:
 //
+//   GET  /metrics, /healthz, /readyz   see common/metrics/probes.h and ServerMetrics
 //   GET  /sim/requests?after=SEQ&until=SEQ&limit=N&model=ID&mark=NAME&bodies=0
 //                            what came, oldest first: of those, the newest N (1,000)
 //   GET  /sim/stats          totals: see RequestLog::StatsJson, Statistics::Json, "connections"
@@ -81,8 +85,18 @@ class Simulator {
   HttpResponse InspectFaults(const HttpRequest& http);
   HttpResponse InspectLimits(const HttpRequest& http);
   std::string StatsJson();
+  // What is known of a completion request at its end.
+  struct Exchange {
+    uint64_t sequence = 0;  // in log_
+    int64_t arrived_ns = 0;
+    int64_t begun_ns = 0;
+    bool text_completion = false;
+    std::string model;
+  };
+  // Notes it in log_.
+  Exchange Begin(RequestRecord record);
   // Notes the end of a request that Begin was called for.
-  void End(uint64_t sequence, const Delivery::Ending& ending);
+  void End(const Exchange& exchange, const Delivery::Ending& ending);
   // The organisation of a request; an error when its key is not one of ours.
   std::optional<ApiError> Authenticate(const HttpRequest& http, absl::string_view* org) const;
   void Refuse(const ApiError& error, RequestRecord record, const std::string& headers,
@@ -98,6 +112,8 @@ class Simulator {
   Faults faults_;
   RequestLog log_;
   Statistics statistics_;
+  const std::shared_ptr<ServerMetrics> metrics_ = std::make_shared<ServerMetrics>();
+  const Probes probes_{.metrics = {metrics_}};
   std::atomic<const HttpServer*> server_{nullptr};
   std::atomic<uint64_t> completions_{0};
 };

@@ -42,10 +42,24 @@ TEST(ChatRequestTest, ReadsEveryFieldItActsOn) {
   EXPECT_EQ(request.max_completion_tokens, 50);
   EXPECT_EQ(request.n, 2);
   EXPECT_EQ(request.seed, 9);
+  EXPECT_EQ(request.temperature, 0.7);
   EXPECT_THAT(request.stop, testing::ElementsAre("a", "b"));
   EXPECT_EQ(request.reasoning_effort, "low");
   EXPECT_EQ(request.tool_choice, ToolChoice::kFunction);
   EXPECT_EQ(request.tools[0].parameters, R"({"type":"object"})");
+}
+
+TEST(ChatRequestTest, ReadsTheSchemaThatAnAnswerIsToHave) {
+  ChatRequest request;
+  const auto error = ParseChatRequest(
+      Body(
+          R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}})"),
+      request);
+  ASSERT_FALSE(error.has_value()) << error->message;
+  EXPECT_EQ(request.response_format, ResponseFormat::kJsonSchema);
+  EXPECT_EQ(request.response_schema_name, "n");
+  EXPECT_EQ(request.response_schema, R"({"type":"object"})");
+  EXPECT_FALSE(request.temperature.has_value());
 }
 
 TEST(ChatRequestTest, TheOldNameOfTheTokenBoundStillWorks) {

@@ -41,6 +41,62 @@ TEST_F(SimulatorControlTest, LimitsCanBeChangedWhileItRuns) {
   EXPECT_THAT(BodyOf(Get("/sim/limits")), HasSubstr(R"("tokens_per_minute":100,)"));
 }
 
+// What scrapers and probes ask needs no key, though everything else does.
+TEST_F(SimulatorControlTest, MetricsAndProbesNeedNoKey) {
+  SimulatorOptions options = Instant();
+  options.api_keys = {"csk-test"};
+  Start(options);
+  EXPECT_THAT(Post(Chat()), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Post(Chat(R"("stream":true)")), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Post(Chat(), "Authorization: Bearer another\r\n"), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(Post(Chat("", "no-such-model")), StartsWith("HTTP/1.1 404"));
+  const std::string of_model =
+      R"(gen_ai_operation_name="chat",gen_ai_provider_name="cerebras",gen_ai_request_model=)";
+  EXPECT_THAT(
+      Get("/metrics", ""),
+      AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("text/plain; version=0.0.4"),
+            HasSubstr(absl::StrCat("gen_ai_server_request_duration_seconds_count{", of_model,
+                                   "\"gpt-oss-120b\"} 2\n")),
+            HasSubstr(absl::StrCat("gen_ai_server_time_to_first_token_seconds_count{", of_model,
+                                   "\"gpt-oss-120b\"} 2\n")),
+            HasSubstr(absl::StrCat("gen_ai_server_time_per_output_token_seconds_count{", of_model,
+                                   "\"gpt-oss-120b\"} 2\n")),
+            HasSubstr(absl::StrCat(R"(duration_seconds_count{error_type="wrong_api_key",)",
+                                   of_model, "\"other\"} 1\n")),
+            HasSubstr(absl::StrCat(R"(duration_seconds_count{error_type="model_not_found",)",
+                                   of_model, "\"other\"} 1\n")),
+            HasSubstr("moa_build_info{program=\"cerebras-sim\""),
+            HasSubstr("process_resident_memory_bytes "), Not(HasSubstr("csk-test"))));
+  EXPECT_THAT(Get("/healthz", ""), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Get("/readyz", ""), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Fetch(port(), "POST", "/metrics", ""), StartsWith("HTTP/1.1 405"));
+}
+
+// At the model's pace: what is measured is at least what the pace takes, whole or streamed.
+TEST_F(SimulatorControlTest, FirstTokensComeBeforeTheEnd) {
+  SimulatorOptions options;
+  options.time_scale = 1;
+  options.slow_queue_share = 0;
+  Start(options);
+  EXPECT_THAT(Post(Chat()), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Post(Chat(R"("stream":true)")), StartsWith("HTTP/1.1 200"));
+  const std::string text = Get("/metrics", "");
+  const auto sum = [&text](const char* name) {
+    std::smatch match;
+    const std::string pattern =
+        absl::StrCat("gen_ai_server_", name, "_sum\\{[^}]*gpt-oss-120b\"\\} ([0-9.e-]+)");
+    double number = -1;
+    return std::regex_search(text, match, std::regex(pattern)) &&
+                   absl::SimpleAtod(match[1].str(), &number)
+               ? number
+               : -1.0;
+  };
+  const double first = sum("time_to_first_token_seconds");
+  EXPECT_GT(first, 0.004);  // two queues and two prompts
+  EXPECT_GT(sum("request_duration_seconds"), first);
+  EXPECT_GT(sum("time_per_output_token_seconds"), 0);
+}
+
 struct BadLimits {
   const char* body;
   const char* says;

@@ -196,9 +196,9 @@ TEST(PersonalityTest, ASystemMessageCanSayWhatItsModelIsLike) {
 }
 
 TEST(PersonalityTest, WrongSpecsAreToldWhatWouldBeRight) {
-  for (const char* spec :
-       {"", "critic", "critic=nice", "critic=accept:2", "critic=accept:9of8", "router=all",
-        "voter=agree:x", "planner=confidence:-1", "length=share:0.5-0.2", "length=long"}) {
+  for (const char* spec : {"", "critic", "critic=nice", "critic=accept:2", "critic=accept:9of8",
+                           "router=all", "voter=agree:x", "planner=confidence:-1",
+                           "length=share:0.5-0.2", "length=long", "coder=maybe"}) {
     Personality personality;
     const absl::Status status = ApplyPersonality(spec, &personality);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << spec;

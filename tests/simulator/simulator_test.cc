@@ -76,6 +76,16 @@ TEST_F(SimulatorTest, RepliesCarryTheirIdAndRateLimits) {
   EXPECT_THAT(reply, HasSubstr("x-ratelimit-remaining-requests-minute: 999\r\n"));
 }
 
+// The text of a stream as JSON has it: the pieces of its deltas put together.
+std::string JoinedContent(const std::string& events) {
+  std::string joined;
+  const std::regex piece("\"content\":\"((?:[^\"\\\\]|\\\\.)*)\"");
+  for (std::sregex_iterator it(events.begin(), events.end(), piece), end; it != end; ++it) {
+    joined += (*it)[1].str();
+  }
+  return joined;
+}
+
 TEST_F(SimulatorTest, StreamsTheAnswerThatItGivesWhole) {
   Start(Instant());
   const std::string stream = Post(Chat(R"("stream":true)"));
@@ -83,12 +93,20 @@ TEST_F(SimulatorTest, StreamsTheAnswerThatItGivesWhole) {
   const std::string events = BodyOf(stream);
   EXPECT_THAT(events, StartsWith("data: {\"id\":\"chatcmpl-"));
   EXPECT_TRUE(absl::EndsWith(events, "data: [DONE]\n\n"));
-  std::string joined;
-  const std::regex piece("\"content\":\"((?:[^\"\\\\]|\\\\.)*)\"");
-  for (std::sregex_iterator it(events.begin(), events.end(), piece), end; it != end; ++it) {
-    joined += (*it)[1].str();
-  }
-  EXPECT_THAT(BodyOf(Post(Chat())), HasSubstr(absl::StrCat("\"content\":\"", joined, "\"")));
+  EXPECT_THAT(BodyOf(Post(Chat())),
+              HasSubstr(absl::StrCat("\"content\":\"", JoinedContent(events), "\"")));
+}
+
+TEST_F(SimulatorTest, StreamsCodeThatItGivesWhole) {
+  Start(Instant());
+  const auto ask = [&](absl::string_view more) {
+    return BodyOf(Post(absl::StrCat(
+        R"({"model":"qwen-3.8-27b","temperature":0.4,"messages":[{"role":"user","content":")",
+        "Write calculate_user_metrics(users, start_date, end_date).\"}]", more, "}")));
+  };
+  const std::string joined = JoinedContent(ask(R"(,"stream":true)"));
+  EXPECT_THAT(joined, HasSubstr("def calculate_user_metrics(users"));
+  EXPECT_THAT(ask(""), HasSubstr(absl::StrCat("\"content\":\"", joined, "\"")));
 }
 
 TEST_F(SimulatorTest, RefusesWithRetryAfterWhenTheQuotaIsUsedUp) {
