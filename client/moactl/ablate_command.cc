@@ -10,8 +10,9 @@
 #include "absl/strings/str_format.h"
 #include "client/moactl/ablation.h"
 #include "client/moactl/commands.h"
-#include "client/moactl/display_text.h"
+#include "client/moactl/job_run.h"
 #include "client/moactl/names.h"
+#include "common/base/display_text.h"
 #include "common/base/status_macros.h"
 
 namespace moa {
@@ -85,27 +86,16 @@ class Ablator {
   }
 
   absl::StatusOr<v1::Job> RunJob(const v1::JobSpec& spec) {
-    MOA_ASSIGN_OR_RETURN(const v1::SubmitJobResponse submitted, client_.Submit(spec));
-    WatchOptions options;
-    options.progress = false;
-    // Nobody can come back to these jobs: what they go on to spend would be lost.
-    options.cancel_on_disconnect = true;
-    options.reconnect_for = kReconnectFor;
-    MOA_RETURN_IF_ERROR(
-        client_.Watch(submitted.job_id(), options, [](const v1::WatchUpdate&) { return true; }));
-    MOA_ASSIGN_OR_RETURN(v1::Job job, client_.Get(submitted.job_id()));
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      v1::Usage* tokens = spent_.mutable_tokens();
-      tokens->set_prompt_tokens(tokens->prompt_tokens() + job.usage().tokens().prompt_tokens());
-      tokens->set_completion_tokens(tokens->completion_tokens() +
-                                    job.usage().tokens().completion_tokens());
-      spent_.set_upstream_calls(spent_.upstream_calls() + job.usage().upstream_calls());
-      spent_.set_cost_usd(spent_.cost_usd() + job.usage().cost_usd());
-    }
-    if (job.state() == v1::JOB_STATE_SUCCEEDED) return job;
-    return absl::AbortedError(absl::StrCat("job ", job.job_id(), " is ", StateName(job.state()),
-                                           ": ", job.error().message()));
+    MOA_ASSIGN_OR_RETURN(v1::Job job, RunToEnd(client_, spec));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    v1::Usage* tokens = spent_.mutable_tokens();
+    tokens->set_prompt_tokens(tokens->prompt_tokens() + job.usage().tokens().prompt_tokens());
+    tokens->set_completion_tokens(tokens->completion_tokens() +
+                                  job.usage().tokens().completion_tokens());
+    spent_.set_upstream_calls(spent_.upstream_calls() + job.usage().upstream_calls());
+    spent_.set_cost_usd(spent_.cost_usd() + job.usage().cost_usd());
+    MOA_RETURN_IF_ERROR(SuccessOf(job));
+    return job;
   }
 
   Client& client_;

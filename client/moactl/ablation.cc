@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/moactl/display_text.h"
-#include "client/moactl/object_writer.h"
+#include "client/json/object_writer.h"
+#include "client/tuner/leave_out.h"
+#include "common/base/display_text.h"
 #include "common/document/document.h"
 #include "common/document/problems.h"
 
@@ -28,49 +27,10 @@ constexpr absl::string_view kRater =
     "confidence. Use the whole "
     "scale from 0 (of no use) to 10 (could not be better), with one decimal.";
 
-// Of a round, at most: with a router those of the agents that have the most samples.
-uint32_t AnswersOf(const v1::Layer& layer) {
-  std::vector<uint32_t> samples;
-  for (const v1::Agent& agent : layer.agents()) samples.push_back(std::max(1u, agent.samples()));
-  if (layer.has_route()) {
-    std::sort(samples.rbegin(), samples.rend());
-    samples.resize(std::min<size_t>(samples.size(), layer.route().top()));
-  }
-  return std::accumulate(samples.begin(), samples.end(), 0u);
-}
-
-// Lowers what counts agents or answers to what is left; what no longer makes sense is left out.
-void Clamp(v1::Layer* layer) {
-  if (layer->has_route()) {
-    layer->mutable_route()->set_top(
-        std::min(layer->route().top(), static_cast<uint32_t>(layer->agents_size())));
-  }
-  const uint32_t answers = AnswersOf(*layer);
-  const auto lower = [&](uint32_t value) { return std::min(value, answers); };
-  if (layer->has_quorum()) layer->mutable_quorum()->set_min(lower(layer->quorum().min()));
-  if (layer->has_enough()) layer->mutable_enough()->set_answers(lower(layer->enough().answers()));
-  if (layer->has_vote()) layer->mutable_vote()->set_min_agree(lower(layer->vote().min_agree()));
-  if (layer->has_early_exit() && answers < 2) layer->clear_early_exit();
-  if (layer->has_early_exit()) {
-    layer->mutable_early_exit()->set_min_agree(lower(layer->early_exit().min_agree()));
-  }
-  if (!layer->has_critique()) return;
-  v1::Critique* critique = layer->mutable_critique();
-  critique->set_keep(lower(critique->keep()));
-  critique->set_accept_min(lower(critique->accept_min()));
-}
-
 std::optional<v1::JobSpec> Without(const v1::JobSpec& spec, int layer, int agent) {
   v1::JobSpec job = spec;
-  auto* layers = job.mutable_moa()->mutable_layers();
-  auto* agents = layers->Mutable(layer)->mutable_agents();
-  agents->erase(agents->begin() + agent);
-  if (agents->empty()) {
-    layers->erase(layers->begin() + layer);
-  } else {
-    Clamp(layers->Mutable(layer));
-  }
-  if (layers->empty() && job.moa().best_answer()) return std::nullopt;
+  LeaveOut(*job.mutable_moa(), layer, agent);
+  if (job.moa().layers().empty() && job.moa().best_answer()) return std::nullopt;
   return job;
 }
 
@@ -87,14 +47,6 @@ std::string TextOf(const Reply& reply) {
   for (const v1::ToolCall& call : reply.tool_calls()) {
     absl::StrAppend(&text, text.empty() ? "" : "\n", "calls ", call.name(), "(", call.arguments(),
                     ")");
-  }
-  return text;
-}
-
-std::string Conversation(const v1::JobSpec& spec) {
-  std::string text;
-  for (const v1::Message& message : spec.messages()) {
-    absl::StrAppend(&text, HeadingOf(message.role()), TextOf(message), "\n\n");
   }
   return text;
 }
@@ -144,7 +96,7 @@ v1::JobSpec RatingJob(const v1::JobSpec& spec, absl::string_view answer, const s
   v1::Message* message = job.add_messages();
   message->set_role(v1::ROLE_USER);
   message->set_content(absl::StrCat(
-      "The conversation:\n\n", Conversation(spec), "[Answer]\n", answer,
+      "The conversation:\n\n", ConversationText(spec), "[Answer]\n", answer,
       "\n\n[End of the answer]\n\nReply with one JSON object and nothing else: "
       R"({"score": a number from 0 to 10, "feedback": "one sentence that says why"}.)"));
   v1::Agent* rater = job.mutable_moa()->mutable_aggregator();
@@ -161,6 +113,14 @@ v1::JobSpec RatingJob(const v1::JobSpec& spec, absl::string_view answer, const s
       R"({"type":"object","properties":{"score":{"type":"number"},"feedback":{"type":"string"}},)"
       R"("required":["score","feedback"],"additionalProperties":false})");
   return job;
+}
+
+std::string ConversationText(const v1::JobSpec& spec) {
+  std::string text;
+  for (const v1::Message& message : spec.messages()) {
+    absl::StrAppend(&text, HeadingOf(message.role()), TextOf(message), "\n\n");
+  }
+  return text;
 }
 
 std::string RatedText(const v1::Completion& answer) { return TextOf(answer); }
@@ -181,22 +141,6 @@ std::optional<double> RatingOf(absl::string_view reply) {
     return std::nullopt;
   }
   return std::clamp(value, 0.0, 10.0);
-}
-
-double Scores::mean() const {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-double Scores::standard_error() const {
-  if (values.size() < 2) return 0;
-  const double middle = mean();
-  double squares = 0;
-  for (const double value : values) squares += (value - middle) * (value - middle);
-  const auto count = static_cast<double>(values.size());
-  return std::sqrt(squares / (count - 1) / count);
 }
 
 std::string AblationVerdict(const Scores& baseline, const Scores& without) {

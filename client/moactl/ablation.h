@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "client/moactl/styled_text.h"
+#include "client/tuner/scores.h"
 #include "moa/v1/job.pb.h"
 
 namespace moa {
@@ -33,18 +34,14 @@ std::vector<Ablation> AblationsOf(const v1::Job& job);
 // the job names none, so that all variants draw alike.
 v1::JobSpec RunAgain(const v1::JobSpec& spec, uint64_t seed);
 
+// The job's conversation as one text, each message under who said it.
+std::string ConversationText(const v1::JobSpec& spec);
 // What of an answer is rated: its text and the calls of tools that it asks for.
 std::string RatedText(const v1::Completion& answer);
 // A plain job that has `model` rate `answer` as a reply to the conversation of `spec`.
 v1::JobSpec RatingJob(const v1::JobSpec& spec, absl::string_view answer, const std::string& model);
 // What it said, 0 to 10; nullopt: nothing that can be read.
 std::optional<double> RatingOf(absl::string_view reply);
-
-struct Scores {
-  std::vector<double> values{};
-  double mean() const;
-  double standard_error() const;  // 0 for fewer than two
-};
 
 // "earns its cost", "no difference" or "harms": whether the scores without the agent are lower, by more than twice the
 // standard error of the difference (with single scores: more than 0.5). "?" where there are none to compare.

@@ -4,10 +4,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/json/object_writer.h"
 #include "client/lib/admin_client.h"
 #include "client/moactl/commands.h"
-#include "client/moactl/display_text.h"
-#include "client/moactl/object_writer.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {
@@ -62,7 +62,7 @@ int ShowStatus(const CommandContext& context, AdminClient& admin) {
   return kExitOk;
 }
 
-int Check(const CommandContext& context, AdminClient& admin) {
+int CheckStore(const CommandContext& context, AdminClient& admin) {
   v1::CheckStoreProgress all;
   const absl::Status status = admin.Check([&](const v1::CheckStoreProgress& progress) {
     for (const v1::StoreProblem& problem : progress.problems()) {
@@ -150,7 +150,7 @@ int RunAdmin(const CommandContext& context) {
     case AdminArguments::Verb::kStatus:
       return ShowStatus(context, **admin);
     case AdminArguments::Verb::kCheck:
-      return Check(context, **admin);
+      return CheckStore(context, **admin);
     case AdminArguments::Verb::kPrune:
       return Prune(context, **admin);
     case AdminArguments::Verb::kBackup:

@@ -5,10 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/json/json_output.h"
+#include "client/json/moa_json.h"
 #include "client/moactl/commands.h"
-#include "client/moactl/display_text.h"
-#include "client/moactl/json_output.h"
-#include "client/moactl/moa_json.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {
@@ -72,10 +72,11 @@ int RunWorkers(const CommandContext& context) {
     context.console.Json(WorkersJson(*workers));
     return kExitOk;
   }
-  TextTable table({1, 2});
+  TextTable table({1, 2, 3});
   table.Add({{"WORKER"},
              {"SLOTS"},
              {"IN USE"},
+             {"GRADING"},
              {"CONNECTED"},
              {"STATE"},
              {"VERSION"},
@@ -85,6 +86,9 @@ int RunWorkers(const CommandContext& context) {
     table.Add({{OneLine(worker.name().empty() ? worker.worker_id() : worker.name())},
                {absl::StrCat(worker.slots())},
                {absl::StrCat(worker.slots_used())},
+               {worker.grading_slots() == 0
+                    ? "-"
+                    : absl::StrCat(worker.grading_slots_used(), "/", worker.grading_slots())},
                {ShortDuration(absl::Microseconds(worker.connected_us()))},
                {worker.draining() ? "draining" : "ready",
                 worker.draining() ? Style::kYellow : Style::kGreen},

@@ -6,7 +6,9 @@
 #include <map>
 
 #include "absl/strings/str_split.h"
+#include "client/moactl/grader_choice.h"
 #include "client/moactl/names.h"
+#include "client/moactl/tune_setup.h"
 #include "common/flags/values.h"
 #include "common/net/address.h"
 
@@ -47,6 +49,7 @@ class CommandLine {
     AddGlobalFlags();
     AddSubmit();
     AddJobCommands();
+    AddTune();
     AddClusterCommands();
     // A missing command is found after the parse: CLI11 would name that, and not the word it does
     // not know.
@@ -69,6 +72,10 @@ class CommandLine {
     }
     for (const auto& [subcommand, command] : commands_) {
       if (subcommand->parsed()) invocation_.command = command;
+    }
+    if (const std::string flag = BesideResume(); !flag.empty()) {
+      std::cerr << flag << ": leave it out: with --resume the history says it\n";
+      return 2;
     }
     for (const CLI::Option* prompt : prompts_) {
       if (prompt->count() > 0) invocation_.submit.prompt = prompt_text_;
@@ -212,11 +219,107 @@ class CommandLine {
         ->delimiter(',')
         ->check(CLI::IsMember({"queued", "running", "succeeded", "failed", "cancelled"},
                               CLI::ignore_case));
+    list->add_option("--search", invocation_.list.search, "Only those whose name or id holds this");
     list->add_option("--limit", invocation_.list_max, "At most so many; 0 is all")
         ->capture_default_str();
     Add(Command::kCount, "count", "Count jobs by state",
         "  moactl count\n  moactl count --tenant research -o json")
         ->add_option("--tenant", invocation_.list.tenant, "Only this tenant's");
+  }
+
+  void AddTune() {
+    TuneArguments& tune = invocation_.tune;
+    CLI::App* c =
+        Add(Command::kTune, "tune",
+            "Search models, temperatures, agents, cycles and prompts that a grader likes best",
+            "  moactl tune --preset workshop --grader user-metrics --trials 60 --parallel 8\n"
+            "  moactl tune -f base.yaml --models all --history tune.jsonl --out best.yaml\n"
+            "  moactl tune --resume tune.jsonl --out best.yaml\n"
+            "  moactl tune -f base.yaml --search temperatures,models --fix planner -o json");
+    AddJob(c);
+    tune.grader = kGraderDefault;
+    c->add_option(
+         "--grader", tune.grader,
+         "What gives points: one that comes with the programs, or a file (docs/grading.md)")
+        ->capture_default_str();
+    AddTuneBudget(c);
+    AddTuneSpace(c);
+    c->add_option("--history", tune.history_file,
+                  "Write every decision and result to this file; when it exists, go on from it");
+    c->add_option("--out", tune.out_file,
+                  "Write the best configuration as a job file; - is standard output");
+    c->add_option("--resume", tune.resume_file,
+                  "Go on from this history, which says all the rest but --out");
+    tune_ = c;
+  }
+
+  // A flag that goes with no --resume; empty: none was given.
+  std::string BesideResume() const {
+    if (tune_->get_option("--resume")->count() == 0) return "";
+    for (const CLI::Option* option : tune_->get_options()) {
+      const std::string name = option->get_name();
+      if (option->count() > 0 && name != "--resume" && name != "--out") return name;
+    }
+    return "";
+  }
+
+  void AddTuneBudget(CLI::App* c) {
+    TuneArguments& tune = invocation_.tune;
+    c->add_option("--trials", tune.trials, "Graded runs in all")
+        ->capture_default_str()
+        ->check(CLI::Range(uint64_t{1}, uint64_t{10'000}));
+    c->add_option("--parallel", tune.parallel,
+                  "Trials at once; the more, the less each knows of the others")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 64));
+    c->add_option("--seed", tune.seed, "Another one searches elsewhere")
+        ->capture_default_str()
+        ->check(CLI::Range(uint64_t{0}, uint64_t{1'000'000'000}));
+    c->add_option("--max-tokens", tune.tokens_max,
+                  "Stop before more tokens are spent, in all; 0: no limit")
+        ->capture_default_str();
+    c->add_option("--max-cost", tune.cost_usd_max,
+                  "Stop before more US dollars are spent, in all; 0: no limit")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 1e9));
+  }
+
+  void AddTuneSpace(CLI::App* c) {
+    TuneArguments& tune = invocation_.tune;
+    const auto list = [&](const char* flag, std::vector<std::string>& values, const char* help) {
+      return c->add_option(flag, values, help)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->delimiter(',');
+    };
+    list(
+        "--search", tune.search,
+        "What is searched, of models, temperatures, agents, cycles, prompts, samples, efforts; the "
+        "first five unless given")
+        ->check(CLI::IsMember(SearchNames()));
+    list("--models", tune.models,
+         "Models that agents may get, beside those of the base; all: every one");
+    list("--fix", tune.fixed, "Agents that stay as they are; aggregator names the last one");
+    c->add_option("--sampler", tune.sampler, "tpe learns from what was graded; random does not")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"tpe", "random"}));
+    c->add_option("--rewriter", tune.rewriter,
+                  "Model that rewrites prompts; the aggregator's unless given");
+    c->add_option("--rewrite-every", tune.rewrite_every,
+                  "Have prompts rewritten after so many trials; 0: never")
+        ->capture_default_str()
+        ->check(CLI::Range(uint64_t{0}, uint64_t{10'000}));
+    c->add_option("--max-temperature", tune.temperature_max, "Of any agent")
+        ->capture_default_str()
+        ->check(CLI::Range(0.01, 2.0));
+    c->add_option("--max-samples", tune.samples_max, "Of an agent")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 16));
+    c->add_option("--max-cycles", tune.cycles_max, "Of a layer")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 16));
+    c->add_option("--max-prompts", tune.prompts_max, "Of an agent, the base's included")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 64));
   }
 
   void AddClusterCommands() {
@@ -230,6 +333,7 @@ class CommandLine {
         ->add_option("PRESET", invocation_.preset, "Show this one wholly");
     Add(Command::kHealth, "health", "Ask whether the coordinator serves",
         "  moactl health --coordinator moa.example:7070");
+    AddChallenge();
     AddAdminCommands();
     Add(Command::kCompletion, "completion", "Print a completion script for a shell",
         "  source <(moactl completion bash)\n"
@@ -238,6 +342,63 @@ class CommandLine {
         ->add_option("SHELL", invocation_.shell, "bash, zsh or fish")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  }
+
+  void AddChallenge() {
+    using Verb = ChallengeArguments::Verb;
+    ChallengeArguments& arguments = invocation_.challenge;
+    CLI::App* challenge =
+        Add(Command::kChallenge, "challenge", "Grade answers, and what configurations answer",
+            "  moactl challenge grade answer.md\n"
+            "  moactl challenge run -f workshop.json -n 5\n"
+            "  moactl challenge batch configurations/ -n 3 --csv results.csv\n"
+            "  moactl challenge leaderboard -o json");
+    challenge->require_subcommand(1);
+    arguments.grader = kGraderDefault;
+    const auto add = [&](Verb verb, const char* name, const char* help) {
+      CLI::App* app = challenge->add_subcommand(name, help);
+      app->fallthrough();
+      app->callback([this, verb] { invocation_.challenge.verb = verb; });
+      app->add_option("--grader", arguments.grader,
+                      "A grader that comes with the programs, or a file (docs/grading.md)")
+          ->capture_default_str();
+      return app;
+    };
+    const auto attempts = [&](CLI::App* app) {
+      app->add_option("-n,--attempts", arguments.attempts, "Jobs for each configuration")
+          ->capture_default_str()
+          ->check(CLI::Range(1, 1000));
+      app->add_option("--seed", arguments.seed,
+                      "Seed of the first attempt, each further one counting on; drawn unless given")
+          ->check(CLI::Range(uint64_t{0}, (uint64_t{1} << 53) - 1));
+      app->add_option("--parallel", arguments.parallel, "Jobs at once")
+          ->capture_default_str()
+          ->check(CLI::Range(1, 64));
+    };
+    const auto tenant = [&](CLI::App* app) {
+      app->add_option("--tenant", arguments.tenant, "Whose jobs; every tenant's unless given");
+    };
+    CLI::App* grade = add(Verb::kGrade, "grade", "Grade a file: code, or an answer that holds it");
+    grade->add_option("FILE", arguments.path, "The file; - is standard input")->required();
+    grade->add_option("--tenant", arguments.tenant, "Whose job it is");
+    CLI::App* run = add(Verb::kRun, "run", "Run a configuration and grade its answers");
+    AddJob(run);
+    attempts(run);
+    CLI::App* batch =
+        add(Verb::kBatch, "batch", "Run all configurations of a folder and rank them");
+    batch->add_option("DIR", arguments.path, "Folder of job files (.yaml, .yml, .json)")
+        ->required();
+    attempts(batch);
+    CLI::Option* prompt =
+        batch->add_option("--prompt", prompt_text_, "Replaces the files' prompts");
+    prompts_.push_back(prompt);
+    batch->add_option("--csv", arguments.csv_file,
+                      "Write a line for each attempt to this file; - is standard output");
+    CLI::App* board = add(Verb::kLeaderboard, "leaderboard", "Rank what was graded so far");
+    tenant(board);
+    board->add_option("--limit", arguments.limit, "At most so many")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
   }
 
   void AddAdminCommands() {
@@ -296,6 +457,7 @@ class CommandLine {
   std::string older_than_text_;
   std::vector<std::string> states_;
   std::vector<CLI::Option*> prompts_;  // of each command that takes one
+  CLI::App* tune_ = nullptr;
   CLI::Option* deadline_ = nullptr;
   CLI::Option* older_than_ = nullptr;
 };

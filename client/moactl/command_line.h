@@ -15,6 +15,7 @@ enum class Command {
   kSubmit,
   kInspect,
   kAblate,
+  kTune,
   kGet,
   kList,
   kCount,
@@ -25,6 +26,7 @@ enum class Command {
   kModels,
   kPresets,
   kHealth,
+  kChallenge,
   kAdmin,
   kCompletion
 };
@@ -50,6 +52,41 @@ struct AdminArguments {
   std::string path;           // of backup, on the coordinator's machine
 };
 
+struct ChallengeArguments {
+  enum class Verb { kGrade, kRun, kBatch, kLeaderboard };
+  Verb verb = Verb::kGrade;
+  std::string grader;  // its name or a file
+  std::string path;    // what is graded; of batch, a folder
+  std::string tenant;  // of grade and leaderboard
+  uint32_t attempts = 1;
+  std::optional<uint64_t> seed;  // of the first attempt; absent: drawn
+  uint32_t parallel = 8;
+  std::string csv_file;  // of batch; "-" is standard output; empty: none
+  uint32_t limit = 50;   // of leaderboard
+};
+
+struct TuneArguments {
+  std::string grader;  // its name or a file
+  uint64_t trials = 60;
+  uint32_t parallel = 4;
+  uint64_t seed = 1;
+  std::string sampler = "tpe";      // or "random"
+  std::vector<std::string> search;  // what is searched; empty: the default
+  std::vector<std::string> models;  // empty: the base's; "all": every model that jobs can name
+  std::vector<std::string> fixed;   // agents
+  std::string rewriter;             // a model; empty: the aggregator's
+  uint64_t rewrite_every = 15;      // trials; 0: never
+  uint64_t tokens_max = 0;          // 0: no limit, as the next
+  double cost_usd_max = 0;
+  double temperature_max = 1.5;
+  uint32_t samples_max = 3;
+  uint32_t cycles_max = 3;
+  uint32_t prompts_max = 8;
+  std::string history_file;  // empty: none
+  std::string resume_file;   // a history that says all the rest; empty: none
+  std::string out_file;      // for the best configuration; empty: none; "-" is standard output
+};
+
 // What the user asked for. A value type.
 struct Invocation {
   Command command = Command::kHealth;
@@ -64,6 +101,8 @@ struct Invocation {
   std::string reason;       // of cancel
   ListOptions list;
   size_t list_max = 50;  // 0: all
+  ChallengeArguments challenge;
+  TuneArguments tune;
   AdminArguments admin;
   std::string shell;                // of completion
   std::vector<CommandWords> words;  // likewise: every command with its flags

@@ -50,6 +50,7 @@ int RunCommand(const Invocation& invocation, Interruption& interruption);
 int RunSubmit(const CommandContext& context);
 int RunInspect(const CommandContext& context);
 int RunAblate(const CommandContext& context);
+int RunTune(const CommandContext& context);
 int RunGet(const CommandContext& context);
 int RunList(const CommandContext& context);
 int RunCount(const CommandContext& context);
@@ -60,6 +61,7 @@ int RunWorkers(const CommandContext& context);
 int RunModels(const CommandContext& context);
 int RunPresets(const CommandContext& context);
 int RunHealth(const CommandContext& context);
+int RunChallenge(const CommandContext& context);
 int RunAdmin(const CommandContext& context);
 
 // Prints an error and returns the exit status that belongs to it.

@@ -1,3 +1,4 @@
+#include "client/json/inspect_json.h"
 #include "client/moactl/commands.h"
 #include "client/moactl/inspect_report.h"
 #include "client/moactl/job_draft.h"

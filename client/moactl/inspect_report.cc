@@ -6,30 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "client/moactl/display_text.h"
-#include "client/moactl/moa_json.h"
+#include "client/json/job_json.h"
 #include "client/moactl/names.h"
-#include "client/moactl/object_writer.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {
 
-std::string RoleName(v1::Role role) {
-  switch (role) {
-    case v1::ROLE_SYSTEM:
-      return "system";
-    case v1::ROLE_DEVELOPER:
-      return "developer";
-    case v1::ROLE_ASSISTANT:
-      return "assistant";
-    case v1::ROLE_TOOL:
-      return "tool";
-    default:
-      return "user";
-  }
-}
-
-// "layer 1, round 2: critique"
 std::string StageTitle(const v1::PlannedStage& stage) {
   const bool last = stage.kind() == v1::STAGE_KIND_AGGREGATE;
   std::string title = last ? "aggregate"
@@ -130,34 +113,6 @@ void AddPrompts(const v1::InspectJobResponse& plan, std::vector<StyledLine>& out
   }
 }
 
-void WriteMessage(const v1::Message& message, ObjectWriter& out) {
-  out.BeginObject();
-  out.Text("role", RoleName(message.role()));
-  if (!message.name().empty()) out.Text("name", message.name());
-  if (!message.reasoning().empty()) out.Text("reasoning", message.reasoning());
-  out.Text("content", message.content());
-  WriteToolCalls(message.tool_calls(), out);
-  if (!message.tool_call_id().empty()) out.Text("tool_call_id", message.tool_call_id());
-  out.EndObject();
-}
-
-void WriteAgent(const v1::PlannedAgent& agent, ObjectWriter& out) {
-  out.BeginObject();
-  out.Text("agent", agent.agent());
-  out.Text("model", agent.model());
-  out.Count("calls", agent.calls());
-  out.Count("prompt_tokens", agent.prompt_tokens());
-  out.Count("max_completion_tokens", agent.max_completion_tokens());
-  out.Count("context_tokens", agent.context_tokens());
-  if (!agent.fit().empty()) out.Text("fit", agent.fit());
-  if (agent.has_response_format())
-    WriteResponseFormat("response_format", agent.response_format(), out);
-  out.BeginArray("messages");
-  for (const v1::Message& message : agent.messages()) WriteMessage(message, out);
-  out.EndArray();
-  out.EndObject();
-}
-
 }  // namespace
 
 std::vector<StyledLine> InspectReport(const v1::InspectJobResponse& plan) {
@@ -171,35 +126,6 @@ std::vector<StyledLine> InspectReport(const v1::InspectJobResponse& plan) {
       "; retries and hedges aside; nothing was sent")}});
   AddPrompts(plan, out);
   return out;
-}
-
-std::string InspectJson(const v1::InspectJobResponse& plan) {
-  ObjectWriter out;
-  out.BeginObject();
-  out.Count("calls_max", plan.calls_max());
-  out.Count("prompt_tokens_max", plan.prompt_tokens_max());
-  out.Count("completion_tokens_max", plan.completion_tokens_max());
-  out.Number("cost_usd_max", plan.cost_usd_max());
-  out.BeginArray("warnings");
-  for (const std::string& warning : plan.warnings()) out.Text(nullptr, warning);
-  out.EndArray();
-  out.BeginArray("stages");
-  for (const v1::PlannedStage& stage : plan.stages()) {
-    out.BeginObject();
-    out.Text("kind", KindName(stage.kind()));
-    out.Count("layer", stage.layer());
-    out.Count("round", stage.round());
-    out.Count("times", stage.times());
-    if (!stage.then().empty()) out.Text("then", stage.then());
-    out.BeginArray("agents");
-    for (const v1::PlannedAgent& agent : stage.agents()) WriteAgent(agent, out);
-    out.EndArray();
-    out.EndObject();
-  }
-  out.EndArray();
-  WriteMoa("moa", plan.job().moa(), out);
-  out.EndObject();
-  return out.Take();
 }
 
 }  // namespace moa

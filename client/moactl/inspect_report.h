@@ -12,7 +12,4 @@ namespace moa {
 // prompt as its agent would get it. Pure.
 std::vector<StyledLine> InspectReport(const v1::InspectJobResponse& plan);
 
-// The same as one object.
-std::string InspectJson(const v1::InspectJobResponse& plan);
-
 }  // namespace moa

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/json/json_output.h"
 #include "client/moactl/commands.h"
-#include "client/moactl/display_text.h"
 #include "client/moactl/job_report.h"
-#include "client/moactl/json_output.h"
 #include "client/moactl/names.h"
 #include "client/moactl/watch_display.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {

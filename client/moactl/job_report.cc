@@ -7,15 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "client/moactl/display_text.h"
 #include "client/moactl/names.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {
 
 std::string FromMicros(uint64_t us) { return ShortDuration(absl::Microseconds(us)); }
 
-Style StyleOf(v1::TaskState state) {
+Style StyleOfTask(v1::TaskState state) {
   if (state == v1::TASK_STATE_SUCCEEDED) return Style::kGreen;
   return state == v1::TASK_STATE_FAILED ? Style::kRed : Style::kDim;
 }
@@ -67,7 +67,7 @@ StyledLine Row(const v1::LayerResult& layer, const v1::TaskResult& task, const T
   StyledLine row = {{StageName(layer)},
                     {TaskName(task.task(), ids)},
                     {OneLine(task.model()), Style::kDim},
-                    {StateName(task.state()), StyleOf(task.state())},
+                    {StateName(task.state()), StyleOfTask(task.state())},
                     {absl::StrCat(task.attempts())},
                     {FromMicros(task.queue_us())},
                     {FromMicros(task.run_us())},

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/moactl/display_text.h"
 #include "client/moactl/names.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {

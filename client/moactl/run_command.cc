@@ -68,6 +68,8 @@ int RunCommand(const Invocation& invocation, Interruption& interruption) {
       return RunInspect(context);
     case Command::kAblate:
       return RunAblate(context);
+    case Command::kTune:
+      return RunTune(context);
     case Command::kGet:
       return RunGet(context);
     case Command::kCount:
@@ -88,6 +90,8 @@ int RunCommand(const Invocation& invocation, Interruption& interruption) {
       return RunPresets(context);
     case Command::kHealth:
       return RunHealth(context);
+    case Command::kChallenge:
+      return RunChallenge(context);
     case Command::kAdmin:
       return RunAdmin(context);
     case Command::kCompletion:

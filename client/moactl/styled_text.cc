@@ -4,7 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "client/moactl/display_text.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {

@@ -1,8 +1,9 @@
 #include <string>
 
+#include "client/json/json_output.h"
 #include "client/moactl/commands.h"
 #include "client/moactl/job_draft.h"
-#include "client/moactl/json_output.h"
+#include "common/flags/values.h"
 
 namespace moa {
 
@@ -19,7 +20,10 @@ int RunSubmit(const CommandContext& context) {
     return kExitUsage;
   }
   WarnOfFile(context, *draft);
-  const auto response = context.client.Submit(draft->spec, arguments.idempotency_key);
+  // As a program's own environment says who called it.
+  const CallerTrace trace{.traceparent = FromEnvironment("TRACEPARENT").value_or(""),
+                          .tracestate = FromEnvironment("TRACESTATE").value_or("")};
+  const auto response = context.client.Submit(draft->spec, arguments.idempotency_key, trace);
   if (!response.ok()) return FailDraft(context, *draft, response.status());
   WarnOfJob(context, *draft, response->warnings());
   if (!arguments.wait && !arguments.watch) {

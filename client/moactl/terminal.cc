@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "client/moactl/display_text.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {

@@ -8,13 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/moactl/display_text.h"
 #include "client/moactl/names.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {
 
-enum class Phase { kNone, kWaiting, kToFirstToken, kAnswering, kRecording, kOut };
+enum class Phase { kNone, kWaiting, kFailed, kToFirstToken, kAnswering, kRecording, kOut };
 
 struct Look {
   const char* mark;
@@ -28,6 +28,8 @@ Look LookOf(Phase phase) {
       return {" ", Style::kPlain, ""};
     case Phase::kWaiting:
       return {"·", Style::kDim, "waiting"};
+    case Phase::kFailed:
+      return {"x", Style::kRed, "failed attempt"};
     case Phase::kToFirstToken:
       return {"░", Style::kYellow, "until the first token"};
     case Phase::kAnswering:
@@ -43,7 +45,12 @@ Look LookOf(Phase phase) {
 Phase PhaseAt(const TaskTrace& task, absl::Duration time) {
   if (time < task.begin || time >= task.end) return Phase::kNone;
   if (task.may_be_out()) return Phase::kOut;
-  if (!task.call || time < task.call->begin) return Phase::kWaiting;
+  if (!task.call || time < task.call->begin) {
+    const bool failed = std::any_of(
+        task.failed.begin(), task.failed.end(),
+        [&](const FailedCallTrace& call) { return time >= call.begin && time < call.end; });
+    return failed ? Phase::kFailed : Phase::kWaiting;
+  }
   if (time >= task.call->end) return Phase::kRecording;
   const bool before = task.call->first_token && time < *task.call->first_token;
   return before ? Phase::kToFirstToken : Phase::kAnswering;
@@ -201,11 +208,21 @@ StyledLine Heading(const JobTrace& trace, size_t width) {
   return line;
 }
 
+bool HasFailedAttempt(const JobTrace& trace) {
+  for (const StageTrace& stage : trace.stages) {
+    for (const TaskTrace& task : stage.tasks) {
+      if (!task.failed.empty()) return true;
+    }
+  }
+  return false;
+}
+
 // What the marks mean, in as many lines as it takes.
-void AppendLegend(size_t width, std::vector<StyledLine>& lines) {
+void AppendLegend(const JobTrace& trace, size_t width, std::vector<StyledLine>& lines) {
   std::vector<std::string> items;
-  for (const Phase phase :
-       {Phase::kWaiting, Phase::kToFirstToken, Phase::kAnswering, Phase::kRecording, Phase::kOut}) {
+  for (const Phase phase : {Phase::kWaiting, Phase::kFailed, Phase::kToFirstToken,
+                            Phase::kAnswering, Phase::kRecording, Phase::kOut}) {
+    if (phase == Phase::kFailed && !HasFailedAttempt(trace)) continue;
     items.push_back(absl::StrCat(LookOf(phase).mark, " ", LookOf(phase).meaning));
   }
   items.emplace_back("* longest call of its stage");
@@ -252,7 +269,7 @@ void AppendSums(const JobTrace& trace, size_t width, std::vector<StyledLine>& li
 std::vector<StyledLine> TraceChart(const JobTrace& trace, size_t width) {
   std::vector<StyledLine> lines = {Heading(trace, width)};
   for (StyledLine& line : Chart(trace, width).Lines()) lines.push_back(std::move(line));
-  AppendLegend(width, lines);
+  AppendLegend(trace, width, lines);
   AppendSums(trace, width, lines);
   return lines;
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "client/moactl/styled_text.h"
-#include "client/moactl/trace_model.h"
+#include "common/trace/job_trace.h"
 
 namespace moa {
 

@@ -9,7 +9,7 @@
 #include "client/moactl/names.h"
 #include "client/moactl/trace_chart.h"
 #include "client/moactl/trace_json.h"
-#include "client/moactl/trace_model.h"
+#include "common/trace/job_trace.h"
 
 namespace moa {
 namespace {

@@ -1,9 +1,11 @@
 #include "client/moactl/trace_json.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
-#include "client/moactl/display_text.h"
+#include "client/json/object_writer.h"
 #include "client/moactl/names.h"
-#include "client/moactl/object_writer.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {
@@ -27,6 +29,20 @@ void WriteFacts(const TaskTrace& task, ObjectWriter& out) {
   if (!task.error.empty()) out.Text("error", task.error);
 }
 
+void WriteFailed(const TaskTrace& task, ObjectWriter& out) {
+  out.BeginArray("failed_attempts");
+  for (const FailedCallTrace& call : task.failed) {
+    out.BeginObject();
+    out.Millis("begin_ms", MicrosOf(call.begin));
+    out.Millis("end_ms", MicrosOf(call.end));
+    out.Text("model", call.model);
+    out.Text("worker", call.worker);
+    out.Text("error", call.error);
+    out.EndObject();
+  }
+  out.EndArray();
+}
+
 void WriteTask(const TaskTrace& task, ObjectWriter& out) {
   out.BeginObject();
   WriteFacts(task, out);
@@ -39,6 +55,7 @@ void WriteTask(const TaskTrace& task, ObjectWriter& out) {
     }
     out.Millis("call_end_ms", MicrosOf(task.call->end));
   }
+  if (!task.failed.empty()) WriteFailed(task, out);
   out.Millis("end_ms", MicrosOf(task.end));
   out.EndObject();
 }
@@ -94,6 +111,17 @@ class ChromeWriter {
     EndWithArguments();
   }
 
+  // Spans of a thread nest: one that was hedged ends where the call that took its place begins.
+  void WriteFailedCall(const FailedCallTrace& call, const TaskTrace& task) {
+    const bool overlaps = task.call && call.begin < task.call->begin;
+    const absl::Duration end = overlaps ? std::min(call.end, task.call->begin) : call.end;
+    BeginSpan("attempt", "failed attempt", call.begin, end);
+    out_.Text("model", call.model);
+    out_.Text("worker", call.worker);
+    out_.Text("error", call.error);
+    EndWithArguments();
+  }
+
   // Viewers show threads by number, the process's own first.
   void BeginThread(absl::string_view name) {
     ++thread_;
@@ -114,6 +142,7 @@ class ChromeWriter {
       BeginSpan("task", task.name, task.begin, task.end);
       WriteFacts(task, out_);
       EndWithArguments();
+      for (const FailedCallTrace& failed : task.failed) WriteFailedCall(failed, task);
       if (!task.call) continue;
       const CallTrace& call = *task.call;
       WriteSpan("waiting", task.begin, call.begin);
@@ -133,6 +162,7 @@ std::string TraceJson(const JobTrace& trace) {
   ObjectWriter out;
   out.BeginObject();
   out.Text("job_id", trace.job_id);
+  out.Text("trace_id", trace.trace_id);
   out.Text("name", trace.name);
   out.Text("state", StateName(trace.state));
   out.Flag("degraded", trace.degraded);

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "client/moactl/trace_model.h"
+#include "common/trace/job_trace.h"
 
 namespace moa {
 

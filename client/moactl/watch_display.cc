@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/moactl/display_text.h"
 #include "client/moactl/progress_lines.h"
+#include "common/base/display_text.h"
 
 namespace moa {
 namespace {

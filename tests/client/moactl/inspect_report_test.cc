@@ -9,7 +9,8 @@
 #include <tuple>
 #include <vector>
 
-#include "client/moactl/moa_json.h"
+#include "client/json/inspect_json.h"
+#include "client/json/moa_json.h"
 #include "common/jobfile/job_file.h"
 #include "common/jobfile/presets.h"
 

@@ -1,4 +1,4 @@
-#include "client/moactl/json_output.h"
+#include "client/json/json_output.h"
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,8 @@ TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
   const Document json = Parsed(JobJson(FinishedJob("J1")));
   EXPECT_EQ(KeysOf(json.root),
             (std::vector<std::string>{"job_id", "state", "degraded", "degradations", "answer",
-                                      "latency_ms", "critical_path_ms", "usage", "layers"}));
+                                      "latency_ms", "critical_path_ms", "usage", "layers", "name",
+                                      "tenant", "create_time", "end_time", "job"}));
   EXPECT_EQ(json.Nearest("state").text, "SUCCEEDED");
   EXPECT_EQ(json.Nearest("degraded").text, "true");
   EXPECT_EQ(json.Nearest("degradations[0]").text, "layer 1: agent local failed");
@@ -31,10 +32,11 @@ TEST(JobJsonTest, HasTheFieldsThatScriptsReadWithNumbersAsNumbers) {
             (std::vector<std::string>{"prompt_tokens", "completion_tokens", "cached_tokens",
                                       "upstream_calls", "cost_usd"}));
   EXPECT_EQ(json.Nearest("usage.cost_usd").text, "0.00125");
-  EXPECT_EQ(KeysOf(json.Nearest("layers[0].agents[0]")),
-            (std::vector<std::string>{"agent", "sample", "model", "state", "content",
-                                      "finish_reason", "attempts", "queue_ms", "run_ms", "ttft_ms",
-                                      "prompt_tokens", "completion_tokens", "share_of_answer"}));
+  EXPECT_EQ(
+      KeysOf(json.Nearest("layers[0].agents[0]")),
+      (std::vector<std::string>{"agent", "sample", "model", "state", "content", "finish_reason",
+                                "attempts", "queue_ms", "run_ms", "ttft_ms", "prompt_tokens",
+                                "completion_tokens", "share_of_answer", "worker"}));
   EXPECT_EQ(json.Nearest("layers[0].agents[0].run_ms").text, "600.25");
   EXPECT_EQ(json.Nearest("layers[0].agents[0].share_of_answer").text, "0.6667");
   EXPECT_EQ(json.Nearest("layers[0].agents[1].share_of_answer").text, "0.0");
@@ -99,6 +101,43 @@ TEST(JobJsonTest, SaysWhatAStageDidAndHowAnswersWereJudged) {
   EXPECT_EQ(verdicts.children[0].Find("answer_of")->text, "planner");
   EXPECT_EQ(KeysOf(verdicts.children.at(1)),
             (std::vector<std::string>{"accept", "score", "feedback"}));
+}
+
+// The conversation of the job that it follows is part of it already.
+TEST(JobJsonTest, AJobTellsWhatToSubmitToAskTheSameAgain) {
+  v1::Job job = FinishedJob("J1");
+  job.mutable_spec()->set_follows("01JABCDEFGHJKMNPQRSTVWXYZ0");
+  job.mutable_spec()->set_tenant("travel");
+  for (const v1::Role role : {v1::ROLE_USER, v1::ROLE_ASSISTANT, v1::ROLE_USER}) {
+    v1::Message* message = job.mutable_spec()->add_messages();
+    message->set_role(role);
+    message->set_content("text");
+  }
+  const Document json = Parsed(JobJson(job));
+  EXPECT_EQ(json.Nearest("tenant").text, "travel");
+  EXPECT_EQ(json.Nearest("follows").text, "01JABCDEFGHJKMNPQRSTVWXYZ0");
+  EXPECT_EQ(KeysOf(json.Nearest("job")),
+            (std::vector<std::string>{"name", "tenant", "messages", "moa"}));
+  EXPECT_EQ(json.Nearest("job.messages[1].role").text, "assistant");
+  EXPECT_EQ(json.Nearest("job.moa.layers[0].agents[1].name").text, "local");
+}
+
+TEST(JobJsonTest, ATaskTellsOfItsAttemptsThatFailed) {
+  v1::Job job = FinishedJob("J1");
+  v1::FailedAttempt* attempt = job.mutable_layers(0)->mutable_tasks(0)->add_failed_attempts();
+  attempt->set_model("m");
+  attempt->set_worker("w9");
+  attempt->set_began_us(1500);
+  attempt->set_run_us(2500);
+  attempt->mutable_error()->set_code(v1::ERROR_CODE_SERVER_ERROR);
+  attempt->mutable_error()->set_message("down");
+  const Document json = Parsed(JobJson(job));
+  EXPECT_EQ(json.Nearest("layers[0].agents[0].worker").text, "w1");
+  const std::string path = "layers[0].agents[0].failed_attempts[0]";
+  EXPECT_EQ(KeysOf(json.Nearest(path)),
+            (std::vector<std::string>{"model", "worker", "began_ms", "run_ms", "error"}));
+  EXPECT_EQ(json.Nearest(path + ".began_ms").text, "1.5");
+  EXPECT_EQ(json.Nearest(path + ".error.code").text, "SERVER_ERROR");
 }
 
 TEST(JobJsonTest, StaysJsonWithAnyBytesAndNumbers) {

@@ -312,6 +312,7 @@ TEST_F(MoactlTest, CountsJobs) {
 TEST_F(MoactlTest, ListsJobsWorkersModelsAndPresets) {
   fake_.list = [](const v1::ListJobsRequest& request, v1::ListJobsResponse* response) {
     EXPECT_EQ(request.states(0), v1::JOB_STATE_RUNNING);
+    EXPECT_EQ(request.search(), "a trip");
     for (int i = 0; i < 3; ++i) {
       v1::JobSummary* job = response->add_jobs();
       job->set_job_id(absl::StrCat("J", i));
@@ -340,7 +341,7 @@ TEST_F(MoactlTest, ListsJobsWorkersModelsAndPresets) {
     return grpc::Status::OK;
   };
   fake_.Start();
-  EXPECT_EQ(Run({"list", "--state", "Running", "--limit", "2"}), 0) << err_;
+  EXPECT_EQ(Run({"list", "--state", "Running", "--limit", "2", "--search", "a trip"}), 0) << err_;
   EXPECT_THAT(out_, AllOf(HasSubstr("J1"), Not(HasSubstr("J2")), Not(HasSubstr("\x1b"))));
   EXPECT_EQ(Run({"workers"}), 0);
   EXPECT_THAT(out_, HasSubstr("host-17"));
@@ -373,8 +374,9 @@ TEST_F(MoactlTest, HelpHasExamplesForEveryCommandAndScriptsForEveryShell) {
   fake_.Start();
   EXPECT_EQ(Run({"--help"}), 0);
   EXPECT_THAT(out_, AllOf(HasSubstr("Exit status:"), HasSubstr("MOA_COORDINATOR")));
-  for (const char* command : {"submit", "get", "list", "watch", "cancel", "workers", "models",
-                              "presets", "health", "completion", "inspect", "ablate", "trace"}) {
+  for (const char* command :
+       {"submit", "get", "list", "watch", "cancel", "workers", "models", "presets", "health",
+        "completion", "inspect", "ablate", "trace", "tune"}) {
     EXPECT_EQ(Run({command, "--help"}), 0);
     EXPECT_THAT(out_, HasSubstr(absl::StrCat("moactl ", command))) << command;
   }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/moactl/display_text.h"
-#include "tests/client/moactl/trace_sample.h"
+#include "common/base/display_text.h"
+#include "tests/common/trace/trace_sample.h"
 
 namespace moa {
 namespace {
@@ -35,12 +35,12 @@ job J1 SUCCEEDED (degraded) after 1.00 s  trip
              |0        |200 ms   |400 ms   |600 ms   |800 ms
 layer 1 round 1  594 ms
 * planner    ··░░░░░████████████████████-                       500 ms
-  local      ···············███████████████                     failed ×3
+  local      xxxxx···xxxxx··███████████████                     failed ×3
   spare      ·                                                  skipped
 aggregator  396 ms
 * aggregator                               ·░░░███████████████  350 ms ×2 hedged
-· waiting  ░ until the first token  █ answering  - until recorded
-~ end not known  * longest call of its stage
+· waiting  x failed attempt  ░ until the first token  █ answering
+- until recorded  ~ end not known  * longest call of its stage
 where the time went
   queueing         66.0 ms    6.6%  until these calls were sent, with retries
   calls           850.0 ms   85.0%  the longest of each stage
@@ -58,13 +58,13 @@ job J1 SUCCEEDED (degraded) after 1.00 s
              |0      |500 ms
 layer 1 round 1  594 ms
 * planner    ·░███████        500 ms
-  local      ·····█████       failed ×3
+  local      xx·x·█████       failed ×3
   spare      ·                skipped
 aggregator  396 ms
 * aggregator           ░█████ 350 ms ×2…
-· waiting  ░ until the first token
-█ answering  - until recorded
-~ end not known
+· waiting  x failed attempt
+░ until the first token  █ answering
+- until recorded  ~ end not known
 * longest call of its stage
 where the time went
   queueing         66.0 ms    6.6%

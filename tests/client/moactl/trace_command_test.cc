@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/document/document.h"
 #include "tests/client/moactl/moactl_fixture.h"
-#include "tests/client/moactl/trace_sample.h"
+#include "tests/common/trace/trace_sample.h"
 
 namespace moa {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "common/document/document.h"
 #include "tests/client/moactl/json_checks.h"
-#include "tests/client/moactl/trace_sample.h"
+#include "tests/common/trace/trace_sample.h"
 
 namespace moa {
 namespace {
@@ -18,8 +18,8 @@ JobTrace Sample() { return MakeTrace(TracedJob(), TracedEvents().events()); }
 TEST(TraceJsonTest, HasTheFieldsThatScriptsRead) {
   const Document json = Parsed(TraceJson(Sample()));
   EXPECT_EQ(KeysOf(json.root),
-            (std::vector<std::string>{"job_id", "name", "state", "degraded", "accept_time",
-                                      "latency_ms", "stages", "sums"}));
+            (std::vector<std::string>{"job_id", "trace_id", "name", "state", "degraded",
+                                      "accept_time", "latency_ms", "stages", "sums"}));
   EXPECT_EQ(json.Nearest("accept_time").text, "2026-09-21T14:13:20.000Z");
   EXPECT_EQ(KeysOf(json.Nearest("stages[0]")),
             (std::vector<std::string>{"layer", "round", "kind", "begin_ms", "end_ms", "tasks"}));

@@ -1,4 +1,4 @@
-#include "client/moactl/yaml_text.h"
+#include "client/json/yaml_text.h"
 
 #include <gtest/gtest.h>
 
