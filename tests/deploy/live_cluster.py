@@ -1,6 +1,6 @@
 """A cluster of the real programs on loopback, watched by a real Prometheus: two coordinators on a PostgreSQL server,
-two workers, the simulator. Every port is the kernel's choice, every wait has a bound, and every program is a child that
-the kernel ends should this process die.
+two workers, a gateway, the simulator. Every port is the kernel's choice, every wait has a bound, and every program is a
+child that the kernel ends should this process die.
 """
 
 import calendar
@@ -20,14 +20,17 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MONITORING = os.path.join(ROOT, "deploy", "monitoring")
 PATIENCE_SECONDS = 60  # however slow the machine is; what is right never takes so long
+# Where prometheus.yml scrapes each job.
+SCRAPED = {"moa-coordinator": 9464, "moa-worker": 9465, "moa-grader": 9467, "moa-gateway": 9466, "cerebras-sim": 8181}
 # What an agent's prompt says, to what the simulator does with the call.
-FAULTS = ("status=400,prompt=PLEASE-REFUSE", "status=503,prompt=PLEASE-BREAK,model=qwen-3.8-27b", "slow=30s,prompt=PLEASE-WAIT")
+FAULTS = ("status=400,prompt=PLEASE-REFUSE", "status=503,prompt=PLEASE-BREAK,model=qwen-3.8-27b",
+          "slow=30s,prompt=PLEASE-WAIT")
 
 
 def require_programs():
     """Ends the test with what to install, rather than leaving anything out."""
     missing = [package for program, package in (("prometheus", "prometheus"), ("promtool", "prometheus"),
-                                                ("setpriv", "util-linux"))
+                                                ("amtool", "prometheus-alertmanager"), ("setpriv", "util-linux"))
                if shutil.which(program) is None]
     if postgres_folder() is None:
         missing.append("postgresql")
@@ -73,7 +76,10 @@ class LiveCluster:
         self.processes = []  # (name, Popen), in the order of their start
         self.metrics = {}    # scrape job -> addresses
         self.coordinator = ""
+        self.gateway = ""
+        self.upstream = ""
         self.prometheus = ""
+        self.alertmanager = ""  # where Prometheus sends alerts, if anywhere
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -134,7 +140,7 @@ class LiveCluster:
         self.start("simulator", "cerebras-sim", "--listen", "127.0.0.1:0", "--time-scale", "0.3", "--reply-tokens",
                    "40-80", *faults)
         store = self.start_postgres()
-        upstream = "http://" + self.address("simulator", r"^http listening on (\S+)")
+        self.upstream = "http://" + self.address("simulator", r"^http listening on (\S+)")
         coordinators = ("coordinator-1", "coordinator-2")
         for name in coordinators:
             self.start(name, "moa-coordinator", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
@@ -143,13 +149,24 @@ class LiveCluster:
         self.coordinator = ",".join(self.address(name, r"^grpc listening on (\S+)") for name in coordinators)
         workers = ("worker-1", "worker-2")
         for name in workers:
-            self.start(name, "moa-worker", "--coordinator", self.coordinator, "--base-url", upstream, "--slots", "8",
-                       "--metrics-listen", "127.0.0.1:0", environment={"CEREBRAS_API_KEY": "any-key-will-do"})
-        for job, names in (("moa-coordinator", coordinators), ("moa-worker", workers)):
+            self.start_worker(name)
+        self.start("grader", "moa-worker", "--coordinator", self.coordinator, "--slots", "0", "--grading-slots", "2",
+                   "--metrics-listen", "127.0.0.1:0")
+        self.start("gateway", "moa-gateway", "--coordinator", self.coordinator, "--listen", "127.0.0.1:0",
+                   "--metrics-listen", "127.0.0.1:0")
+        self.gateway = self.address("gateway", r"^http listening on (\S+)")
+        self.metrics["cerebras-sim"] = [self.upstream.removeprefix("http://")]
+        for job, names in (("moa-coordinator", coordinators), ("moa-worker", workers), ("moa-grader", ("grader",)),
+                           ("moa-gateway", ("gateway",))):
             self.metrics[job] = [self.address(name, r"^metrics listening on (\S+)") for name in names]
         wait_until("both workers are connected to both coordinators", lambda: all(
             re.search(r"^moa_workers 2$", http_get(f"http://{address}/metrics"),
                       re.M) for address in self.metrics["moa-coordinator"]))
+
+    def start_worker(self, name):
+        self.start(name, "moa-worker", "--coordinator", self.coordinator, "--base-url", self.upstream, "--slots", "8",
+                   "--grading-slots", "0", "--metrics-listen", "127.0.0.1:0",
+                   environment={"CEREBRAS_API_KEY": "any-key-will-do"})
 
     def kill(self, name):
         """Ends a program without a word; close() does not miss it."""
@@ -206,19 +223,22 @@ class LiveCluster:
 
     # Prometheus.
 
-    def start_prometheus(self):
-        """The shipped configuration and rules; only the targets and the pace are the test's."""
+    def start_prometheus(self, at_once=()):
+        """The shipped configuration and rules; only the targets and the pace are the test's. The alerts named in
+        `at_once` fire as soon as they are true."""
         with open(os.path.join(MONITORING, "prometheus", "prometheus.yml"), encoding="utf-8") as file:
             config = file.read()
         changes = [("scrape_interval: 15s", "scrape_interval: 1s"),
                    ("evaluation_interval: 15s", "evaluation_interval: 1s"),
-                   ('["127.0.0.1:9464"]', json.dumps(self.metrics["moa-coordinator"])),
-                   ('["127.0.0.1:9465"]', json.dumps(self.metrics["moa-worker"]))]
+                   *((f'["127.0.0.1:{port}"]', json.dumps(self.metrics[job])) for job, port in SCRAPED.items()),
+                   ('["127.0.0.1:9093"]', json.dumps([self.alertmanager] if self.alertmanager else []))]
         for old, new in changes:
             if config.count(old) != 1:
                 raise AssertionError(f"prometheus.yml has {old!r} {config.count(old)} times")
             config = config.replace(old, new)
-        os.symlink(os.path.join(MONITORING, "prometheus", "rules"), self.path("rules"))
+        shutil.copytree(os.path.join(MONITORING, "prometheus", "rules"), self.path("rules"))
+        for alert in at_once:
+            self.hurry(alert)
         with open(self.path("prometheus.yml"), "w", encoding="utf-8") as file:
             file.write(config)
         self.start("prometheus", shutil.which("prometheus"), "--config.file=" + self.path("prometheus.yml"),
@@ -231,6 +251,15 @@ class LiveCluster:
             except urllib.error.HTTPError:
                 return None
         wait_until("Prometheus is ready", ready)
+
+    def hurry(self, alert):
+        with open(self.path("rules/alerts.yml"), encoding="utf-8") as file:
+            text = file.read()
+        text, changes = re.subn(rf"(- alert: {alert}\n(?: {{8}}.*\n)*?) {{8}}for: .*\n", r"\1", text)
+        if changes != 1:
+            raise AssertionError(f"alerts.yml: {changes} waits of {alert}")
+        with open(self.path("rules/alerts.yml"), "w", encoding="utf-8") as file:
+            file.write(text)
 
     def api(self, path, **parameters):
         """The `data` of an answer of Prometheus's API; AssertionError with its words when it is an error."""
@@ -245,11 +274,13 @@ class LiveCluster:
 
     def wait_for_scrapes(self, more):
         """Until every target has been scraped so many times more, and the rules have been evaluated after that."""
+        targets = sum(map(len, self.metrics.values()))
+
         def scrapes():
-            result = self.query('min(count_over_time(up[10m])) and on () (count(up == 1) == 4)')["result"]
+            result = self.query(f"min(count_over_time(up[10m])) and on () (count(up == 1) == {targets})")["result"]
             return float(result[0]["value"][1]) if result else 0
         before = scrapes()
-        wait_until(f"{more} scrapes of all four targets", lambda: scrapes() >= before + more)
+        wait_until(f"{more} scrapes of all {targets} targets", lambda: scrapes() >= before + more)
         since = time.time()
 
         def evaluated():

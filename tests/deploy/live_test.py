@@ -1,6 +1,6 @@
 """The shipped Prometheus files and dashboards against the real programs: every metric that they name is served, every
 recording rule and every panel has data that is a number, every alert can be evaluated, and an outage raises those that
-are about it.
+are about it, of which people are told.
 
 usage: live_test.py BIN_DIR [Monitoring|Outage]
 """
@@ -15,7 +15,11 @@ import sys
 import time
 import unittest
 
+import yaml
+
+from http_traffic import http_traffic
 from live_cluster import MONITORING, ROOT, LiveCluster, http_get, require_programs, wait_until
+from notifications import Sink, raise_alerts, start_alertmanager, suppressed
 
 BIN_DIR = ""
 
@@ -35,7 +39,8 @@ prompt: "PLEASE-REFUSE this. %s"
 moa:
   aggregator: {model: gpt-oss-120b, max_completion_tokens: 100}
 """
-# One agent's call is refused, so that the job ends without it; another's model is broken: retries, then its other model.
+# One agent's call is refused, so that the job ends without it; another's model is broken: retries, then its other
+# model.
 DEGRADED = """
 prompt: "Name a colour. %s"
 moa:
@@ -55,6 +60,13 @@ prompt: "PLEASE-WAIT for it. %s"
 moa:
   aggregator: {model: gpt-oss-120b, max_completion_tokens: 100}
 """
+
+# Holds a slot of the grader for a while, so that others wait for it.
+GRADED = """
+prompt: "import time; time.sleep(4)  # %s"
+moa: {aggregator: {grader: user-metrics}}
+"""
+GRADINGS = 6
 
 OF_TIMES = {"MoaQueueOld", "MoaQueueStuck", "MoaStoreSlow", "MoaLeaseRunningOut", "MoaLeaseRenewalsFail"}
 
@@ -87,6 +99,11 @@ def error_codes():
         return {name.lower() for name in re.findall(r'return "([A-Z_]+)";', file.read())}
 
 
+def read_yaml(*path):
+    with open(os.path.join(ROOT, "deploy", "kubernetes", *path), encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
 def counts(alert):
     """Not what a slow machine brings about for a moment: pending alerts of times."""
     return alert["state"] == "firing" or alert["labels"]["alertname"] not in OF_TIMES
@@ -105,7 +122,8 @@ class Monitoring(unittest.TestCase):
             cls.run_jobs("first")
             cls.cluster.start_prometheus()
             cls.cluster.wait_for_scrapes(2)
-            cls.run_jobs("second")
+            cls.run_jobs("second", lambda: wait_until("Prometheus has seen gradings wait", lambda: cls.cluster.query(
+                'max_over_time(moa_quota_waiting_tasks{model="grader"}[10m]) > 0')["result"]))
             cls.cluster.wait_for_scrapes(2)
             print(f"ready for queries after {time.monotonic() - began:.1f} s", file=sys.stderr)
             cls.rules = [rule for group in cls.cluster.api("rules")["groups"] for rule in group["rules"]]
@@ -125,11 +143,14 @@ class Monitoring(unittest.TestCase):
             raise AssertionError("\n".join(failures))
 
     @classmethod
-    def run_jobs(cls, word):
+    def run_jobs(cls, word, meanwhile=lambda: None):
         cluster = cls.cluster
-        wanted = [(PLAIN, "SUCCEEDED", False), (PLAIN, "SUCCEEDED", False), (FAILING, "FAILED", False),
+        wanted = [(PLAIN, "SUCCEEDED", False), (PLAIN, "SUCCEEDED", False), *[(GRADED, "SUCCEEDED", False)] * GRADINGS,
+                  (FAILING, "FAILED", False),
                   (DEGRADED, "SUCCEEDED", True)]
         running = [cluster.submit(text % f"{word} {i}", "--wait") for i, (text, _, _) in enumerate(wanted)]
+        meanwhile()
+        http_traffic(cluster, word)
         slow = cluster.ended(cluster.submit(CANCELLED % word))["job_id"]
         wait_until("the slow job runs", lambda: json.loads(cluster.moactl("get", slow).stdout)["state"] == "RUNNING")
         cancelled = cluster.moactl("cancel", slow)
@@ -232,6 +253,17 @@ class Monitoring(unittest.TestCase):
                           expr in self.expressions() for name in names_in(expr) - families})
         self.assertEqual(unknown, [])
 
+    def test_autoscalers_ask_for_what_is_there(self):
+        """What prometheus-adapter and KEDA will ask; labels of pods are the operator's to add."""
+        adapter = read_yaml("prometheus-adapter", "values.yaml")["rules"]
+        queries = [trigger["metadata"]["query"]
+                   for trigger in read_yaml("components", "keda", "worker-scaler.yaml")["spec"]["triggers"]]
+        for rule in adapter["custom"] + adapter["external"]:
+            query = rule["metricsQuery"].replace("<<.Series>>", rule["seriesQuery"].split("{")[0])
+            queries.append(query.replace("<<.LabelMatchers>>", 'job!=""').replace("<<.GroupBy>>", "instance"))
+        self.assertEqual(len(queries), 4)
+        self.assertEqual([f"{why}: {q}" for q in queries for why in [self.why_dead(q)] if why], [])
+
     def test_promtool_has_nothing_to_say_about_the_metrics(self):
         for addresses in self.cluster.metrics.values():
             for address in addresses:
@@ -243,7 +275,7 @@ class Monitoring(unittest.TestCase):
         rules = {rule["name"] for rule in self.rules}
         served = self.cluster.api("label/__name__/values")
         asked = 0
-        for document in ("runbook.md", "monitoring.md"):
+        for document in ("runbook.md", "monitoring.md", "kubernetes.md"):
             with open(os.path.join(ROOT, "docs", document), encoding="utf-8") as file:
                 spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`",
                                                                        re.sub(r"(?ms)^```.*?^```", "", file.read()))]
@@ -283,12 +315,16 @@ class Monitoring(unittest.TestCase):
 
 
 class Outage(unittest.TestCase):
-    def test_what_dies_is_noticed(self):
-        """Killed workers and a killed coordinator: the alerts' expressions become true, each for its instance."""
-        cluster = LiveCluster(BIN_DIR)
+    def test_what_dies_is_noticed_and_told_and_so_is_its_end(self):
+        """Killed workers, one that grades among them, a killed coordinator and gateway: the alerts' expressions become
+        true, each for its instance. A page says that no worker is left, and one that there is again."""
+        require_programs()
+        cluster, sink = LiveCluster(BIN_DIR), Sink()
+        self.addCleanup(sink.close)
         self.addCleanup(lambda: self.assertEqual(cluster.close(), []))
         cluster.start_all()
-        cluster.start_prometheus()
+        start_alertmanager(cluster, sink)
+        cluster.start_prometheus(at_once=["MoaNoWorkers"])
         cluster.wait_for_scrapes(2)
 
         def noticed():
@@ -296,13 +332,43 @@ class Outage(unittest.TestCase):
                     for alert in cluster.api("alerts")["alerts"] if counts(alert)}
         self.assertEqual(noticed(), set())
         survivor, victim = cluster.metrics["moa-coordinator"]
-        for name in ("worker-1", "worker-2", "coordinator-2"):
+        for name in ("worker-1", "worker-2", "grader", "coordinator-2", "gateway"):
             cluster.kill(name)
-        expected = {("MoaNoWorkers", survivor), ("MoaCoordinatorDown", victim)}
-        expected |= {("MoaWorkerDown", address) for address in cluster.metrics["moa-worker"]}
+        grading = cluster.submit(GRADED % "in vain")
+        self.assertEqual(cluster.ended(grading)["state"], "QUEUED")
+        expected = {("MoaNoWorkers", survivor), ("MoaNoGraders", survivor), ("MoaCoordinatorDown", victim),
+                    ("MoaGatewaysDown", ""), ("MoaGatewayDown", cluster.metrics["moa-gateway"][0])}
+        expected |= {("MoaWorkerDown", address)
+                     for job in ("moa-worker", "moa-grader") for address in cluster.metrics[job]}
         wait_until("the outage is noticed", lambda: expected <= noticed())
         # Its lease ends, and the other one says so.
         wait_until("the dead coordinator is noticed", lambda: ("MoaCoordinatorDeclaredDead", "") in noticed())
+        no_workers = {"alertname": "MoaNoWorkers", "instance": survivor, "severity": "page"}
+        wait_until("the page", lambda: sink.got("/page", "firing", **no_workers))
+        wait_until("the ticket", lambda: sink.got("/ticket", "firing", alertname="MoaCoordinatorDeclaredDead"))
+        self.assertEqual(sink.got("/page", "resolved"), [])
+        cluster.start_worker("worker-3")
+        wait_until("the page's end", lambda: sink.got("/page", "resolved", **no_workers))
+
+    def test_what_follows_from_another_alert_is_not_told(self):
+        """Alertmanager alone, with alerts that no Prometheus raised."""
+        require_programs()
+        cluster, sink = LiveCluster(BIN_DIR), Sink()
+        self.addCleanup(sink.close)
+        self.addCleanup(lambda: self.assertEqual(cluster.close(), []))
+        start_alertmanager(cluster, sink)
+
+        def alert(name, instance, **more):
+            return {"alertname": name, "job": "moa-coordinator", "instance": instance, **more}
+        raise_alerts(cluster, alert("MoaNoWorkers", "a", severity="page"))
+        raise_alerts(cluster, alert("MoaQueueOld", "a", severity="ticket"),
+                     alert("MoaQueueOld", "b", severity="ticket"), alert("MoaStoreDown", "a", severity="page"),
+                     alert("MoaStoreSlow", "a", severity="ticket"))
+        wanted = {("MoaNoWorkers", "a"): False, ("MoaQueueOld", "a"): True, ("MoaQueueOld", "b"): False,
+                  ("MoaStoreDown", "a"): False, ("MoaStoreSlow", "a"): True}
+        wait_until("Alertmanager knows what follows from what", lambda: suppressed(cluster) == wanted)
+        wait_until("the other one's ticket", lambda: sink.got("/ticket", "firing", instance="b"))
+        self.assertEqual(sink.got("/ticket", "firing", instance="a"), [])
 
 
 if __name__ == "__main__":

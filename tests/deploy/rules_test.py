@@ -1,5 +1,5 @@
 """The monitoring files without a cluster: promtool's checks and the rules' tests, a runbook's section and a test for
-every alert, dashboards that are what their script writes. No build needed.
+every alert, who is told, dashboards that are what their script writes. No build needed.
 """
 
 import glob
@@ -73,6 +73,33 @@ class Rules(unittest.TestCase):
                 self.assertRegex(text, rf"(?m)^          {annotation}: \S", name)
 
 
+class Notifications(unittest.TestCase):
+    CONFIG = os.path.join(MONITORING, "alertmanager", "alertmanager.yml")
+
+    def test_amtool_accepts_the_configuration(self):
+        status, output = run("amtool", "check-config", self.CONFIG)
+        self.assertEqual(status, 0, output)
+        self.assertIn("2 receivers", output)
+
+    def test_pages_and_tickets_go_their_ways(self):
+        for label, receiver in (("severity=page", "pages"), ("severity=ticket", "tickets"), ("team=x", "tickets")):
+            status, output = run("amtool", "config", "routes", "test", "--config.file", self.CONFIG,
+                                 "--verify.receivers", receiver, "alertname=X", label)
+            self.assertEqual(status, 0, output)
+        self.assertEqual({severity for text in alerts().values()
+                          for severity in re.findall(r"severity: (\w+)", text)}, {"page", "ticket"})
+
+    def test_inhibitions_name_alerts_that_exist(self):
+        rules = read(self.CONFIG).split("inhibit_rules:")[1]
+        named = {name for names in re.findall(r'alertname=~?"([^"]+)"', rules) for name in names.split("|")}
+        self.assertGreater(len(named), 8)
+        self.assertLessEqual(named, alerts().keys())
+
+    def test_no_address_in_it_leads_anywhere(self):
+        hosts = re.findall(r"(?://|@|smarthost: \")([\w.-]+)", read(self.CONFIG))
+        self.assertEqual({host for host in hosts if not host.endswith("change-me.invalid")}, set())
+
+
 class Dashboards(unittest.TestCase):
     def test_they_are_what_their_script_writes(self):
         status, output = run(sys.executable, "-B", os.path.join(MONITORING, "grafana", "generate.py"), "--check")
@@ -80,7 +107,7 @@ class Dashboards(unittest.TestCase):
 
     def test_panels_say_what_they_show_and_do_not_overlap(self):
         paths = glob.glob(os.path.join(MONITORING, "grafana", "*.json"))
-        self.assertEqual(len(paths), 5)
+        self.assertEqual(len(paths), 6)
         uids = set()
         for path in paths:
             dashboard = json.loads(read(path))
@@ -103,10 +130,11 @@ class Dashboards(unittest.TestCase):
                 self.assertEqual(panel["datasource"]["uid"], "${datasource}")
                 self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
                 self.assertTrue(panel["targets"])
-        self.assertEqual(len(uids), 5)
+        self.assertEqual(len(uids), 6)
 
 
 if __name__ == "__main__":
-    if shutil.which("promtool") is None:
-        sys.exit("promtool is missing here: apt-get install prometheus (or ./dev install-deps)")
+    for program, package in (("promtool", "prometheus"), ("amtool", "prometheus-alertmanager")):
+        if shutil.which(program) is None:
+            sys.exit(f"{program} is missing here: apt-get install {package} (or ./dev install-deps)")
     unittest.main()

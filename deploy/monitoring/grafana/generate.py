@@ -55,13 +55,14 @@ def quantiles(metric, by="", more="", of=(0.5, 0.95, 0.99)):
     return [(quantile(q, metric, by, more), f"{label}p{round(q * 100)}") for q in of]
 
 
-# Coordinators and workers both serve moa_worker_slots; what only one of them serves tells them apart.
-def coordinator_slots(by):
-    return f"sum by ({by}) ({series('moa_worker_slots')} and on (job, instance) moa_workers)"
-
-
+# Of what every process serves, that of workers: only they have sessions.
 def of_workers(expr):
     return f"{expr} and on (job, instance) moa_worker_sessions"
+
+
+# Of what every process serves, that of gateways.
+def of_gateways(expr):
+    return f"{expr} and on (job, instance) moa_gateway_requests_open"
 
 
 # Panels.
@@ -141,7 +142,7 @@ def row(title, *panels):
 # Dashboards.
 
 def variable(name, label, query):
-    return {"type": "query", "name": name, "label": label, "datasource": SOURCE, "definition": query,
+    return {"type": "query", "name": name, "label": label, "datasource": SOURCE,
             "query": {"query": query, "refId": name}, "refresh": 2, "sort": 1, "multi": True, "includeAll": True,
             "allValue": ".*", "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
 
@@ -169,8 +170,7 @@ def dashboard(name, title, text, rows, variables=()):
         "links": [{"type": "dashboards", "title": "MoA", "tags": ["moa"], "asDropdown": False, "includeVars": True,
                    "keepTime": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": ""}],
         "templating": {"list": [
-            {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus",
-             "current": {}},
+            {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus"},
             variable("job", "Job", "label_values(moa_build_info, job)"),
             variable("instance", "Instance", 'label_values(moa_build_info{job=~"$job"}, instance)'),
             *variables,
@@ -210,7 +210,8 @@ def overview():
                  "Programs that Prometheus cannot scrape; whatever the variables say.",
                  ((None, "green"), (1, "red"))),
             stat("Budget burn, 6h", 'max(job:moa_job_errors:ratio_rate6h{job=~"$job"}) / 0.005', "short",
-                 "Failed jobs over what the objective (99.5 %) allows: 1 uses the budget of 30 days in 30 days. Needs the recording rules.",
+                 "Failed jobs over what the objective (99.5 %) allows: 1 uses the budget of 30 days in 30 days. "
+                 "Needs the recording rules.",
                  ((None, "green"), (1, "orange"), (6, "red")), decimals=2)),
         row("Throughput",
             graph("Jobs by end", [(rate("moa_jobs_finished_total", "state"), "{{state}}")], "ops",
@@ -246,7 +247,7 @@ def overview():
                   "short", "Ready tasks without a slot; unfinished jobs."),
             graph("Age of the oldest task", [(series("moa_queue_oldest_age_seconds"), "{{instance}}")], "s",
                   "By coordinator.", limit=60),
-            graph("Slots, as coordinators see them", [(coordinator_slots("state"), "{{state}}")], "short",
+            graph("Slots, as coordinators see them", [(total("moa_slots", "state"), "{{state}}")], "short",
                   "Slots granted to coordinators, by use.", stack=True)),
         row("Cost",
             graph("Dollars/h by model", [(f"3600 * {rate('moa_cost_usd_total', 'model')}", "{{model}}"),
@@ -258,7 +259,8 @@ def overview():
                   "short", "As the provider counted them.")),
         row("Objective: 99.5 % of jobs succeed",
             graph("Error budget burn", burn, "short",
-                  "1 uses the budget of 30 days in 30 days; alerts at 14.4 (1h), 6 (6h) and 1 (3d). Needs the recording rules.", width=12, limit=1),
+                  "1 uses the budget of 30 days in 30 days; alerts at 14.4 (1h), 6 (6h) and 1 (3d). "
+                  "Needs the recording rules.", width=12, limit=1),
             graph("Failed and degraded", [(ratio(failed, ended), "failed"),
                                           (ratio(rate("moa_jobs_degraded_total"), rate("moa_jobs_finished_total")),
                                            "degraded")],
@@ -307,7 +309,8 @@ def models():
             graph("Dollars/h", [(f"3600 * {rate('moa_cost_usd_total', 'model', model)}", "{{model}}")], "currencyUSD",
                   "By the price table.", stack=True),
             graph("Prompt estimate", quantiles("moa_prompt_estimate_ratio", "model", model, (0.5, 0.95)), "short",
-                  "Prompt tokens as estimated before sending, of those counted: far above 1 wastes quota, below 1 overruns it."),
+                  "Prompt tokens as estimated before sending, of those counted: far above 1 wastes quota, below 1 "
+                  "overruns it."),
             graph("Output tokens/s of a call",
                   [(ratio(rate("moa_tokens_total", "model", 'kind="completion",' + model),
                           rate("moa_attempt_duration_seconds_sum", "model", model)), "{{model}}")],
@@ -326,7 +329,8 @@ def models():
                   "What may be sent now, of the provider's limit; summed over coordinators.", width=12),
             graph("Limits",
                   [(f"max by (model, kind, period) ({series('moa_quota_limit', model)})",
-                    "{{model}} {{kind}}/{{period}}")], "short", "As headers and the configuration tell them.", width=12),
+                    "{{model}} {{kind}}/{{period}}")], "short", "As headers and the configuration tell them.",
+                  width=12),
             graph("Tasks that wait for quota or a slot",
                   [(total("moa_quota_waiting_tasks", "model", model),
                     "{{model}}")], "short", "Ready tasks by model."),
@@ -359,7 +363,7 @@ def models():
 
 def workers():
     name = "gen_ai_request_model"
-    return dashboard("workers", "Workers", "The processes that call the provider.", [
+    return dashboard("workers", "Workers", "The processes that call the provider, and those that grade.", [
         row("Connections",
             graph("Workers by coordinator", [(series("moa_workers"), "{{instance}}")], "short",
                   "Connected, as each coordinator sees it."),
@@ -368,9 +372,9 @@ def workers():
             graph("Deaf workers", [(f"sum(increase({series('moa_workers_deaf_total')}{WINDOW}))", "deaf")], "short",
                   "Workers whose calls had not moved for too long.")),
         row("Load",
-            graph("Slots in use", [(of_workers(series("moa_worker_slots", 'state="used"')), "{{instance}}")],
+            graph("Slots in use", [(series("moa_worker_slots", 'state="used"'), "{{instance}}")],
                   "short", "Calls that each worker runs."),
-            graph("Slots", [(f"sum by (state) ({of_workers(series('moa_worker_slots'))})", "{{state}}")], "short",
+            graph("Slots", [(total("moa_worker_slots", "state"), "{{state}}")], "short",
                   "Of the chosen workers together.", stack=True),
             graph("Calls by worker", [(rate("moa_worker_attempts_total", "instance"), "{{instance}}")], "ops",
                   "Attempts that ended, a second.")),
@@ -386,13 +390,25 @@ def workers():
             graph("Time to first chunk", quantiles("gen_ai_client_operation_time_to_first_chunk_seconds", name, "",
                                                    (0.5, 0.95)), "s", "Of streamed calls."),
             graph("Time per chunk", quantiles("gen_ai_client_operation_time_per_output_chunk_seconds", name, "",
-                                              (0.5, 0.95)), "s", "Mean of a call, from one piece of the reply to the next."),
+                                              (0.5, 0.95)), "s",
+                  "Mean of a call, from one piece of the reply to the next."),
             graph("Tokens of a call", quantiles("gen_ai_client_token_usage", "gen_ai_token_type", "", (0.5, 0.95)),
                   "short", "As the provider counted them."),
             graph("Tokens/s", [(rate("gen_ai_client_token_usage_sum", "gen_ai_token_type"), "{{gen_ai_token_type}}")],
                   "short", "Of all calls, failed ones included."),
             graph("Results dropped", [(rate("moa_worker_results_dropped_total", "instance"), "{{instance}}")], "ops",
                   "Finished results given up because of the limits: they are made again.")),
+        row("Graders",
+            graph("Gradings", [(rate("moa_worker_gradings_total", "outcome"), "{{outcome}}")], "ops",
+                  "Runs of graders that ended, a second. What a program did is its grade's, not this outcome's.",
+                  width=6, stack=True),
+            graph("Duration of gradings", quantiles("moa_worker_grading_duration_seconds"), "s",
+                  "How long runs took on the workers: 10 s at most.", width=6),
+            graph("Slots for graders", [(total("moa_worker_grading_slots", "state"), "{{state}}")], "short",
+                  "Of the chosen workers together.", width=6, stack=True),
+            graph("Waiting for graders",
+                  [(f"""{total("moa_quota_waiting_tasks", more='model="grader"')} or vector(0)""", "tasks")], "short",
+                  "Grading tasks that are ready and have no slot, as coordinators see them.", width=6)),
         row("Processes",
             graph("CPU", [(of_workers(f"rate({series('process_cpu_seconds_total')}{WINDOW})"), "{{instance}}")],
                   "short", "Cores in use."),
@@ -428,7 +444,8 @@ def jobs():
         row("Anatomy: where the time goes",
             graph("Mean job", [(mean("moa_job_duration_seconds"), "duration"),
                                (mean("moa_job_added_latency_seconds"), "of it added by the system")], "s",
-                  "Duration of all jobs, and what was added to succeeded ones. The difference is the critical path: calls that nothing could have avoided.", width=12),
+                  "Duration of all jobs, and what was added to succeeded ones. The difference is the critical "
+                  "path: calls that nothing could have avoided.", width=12),
             graph("Share that the system adds",
                   [(ratio(rate("moa_job_added_latency_seconds_sum"), rate("moa_job_duration_seconds_sum")),
                     "added")], "percentunit",
@@ -450,7 +467,8 @@ def jobs():
                   "Tasks that ended, a second.", stack=True),
             graph("Calls a task",
                   [(ratio(rate("moa_attempts_total"), rate("moa_tasks_finished_total",
-                                                           more='state=~"succeeded|failed"')), "calls")], "short", "Above 1: retries, hedges, lost workers."),
+                                                           more='state=~"succeeded|failed"')), "calls")], "short",
+                  "Above 1: retries, hedges, lost workers."),
             graph("Time to cancel a call", quantiles("moa_cancel_duration_seconds", of=(0.5, 0.99)), "s",
                   "From the decision to the connection's being closed.", none="none cancelled"),
             graph("Stale reports", [(rate("moa_stale_events_total"), "reports")], "ops",
@@ -505,7 +523,65 @@ def store():
                   [(f"sum by (instance) (increase({series('moa_jobs_claimed_total')}{WINDOW}))",
                     "{{instance}} claimed"),
                                       (f"sum by (instance) (increase({series('moa_jobs_given_up_total')}{WINDOW}))",
-                                       "{{instance}} given up")], "short", f"Taken over from, and given to, others. {several}")),
+                                       "{{instance}} given up")], "short",
+                  f"Taken over from, and given to, others. {several}")),
+    ])
+
+
+def gateway():
+    requests, chat = "moa_gateway_requests_total", 'route="/v1/chat/completions"'
+
+    def share(statuses):
+        return ratio(rate(requests, more=f'status=~"{statuses}"'), rate(requests))
+    return dashboard("gateway", "Gateway", "What HTTP clients ask, and how they are answered.", [
+        row("Now",
+            stat("Requests/s", rate(requests), "short", "That ended, a second.", decimals=2),
+            stat("Errors", share("5.."), "percentunit", "Share of the requests answered with 500 or more.",
+                 ((None, "green"), (0.01, "orange"), (0.05, "red")), none="none"),
+            stat("Time to first token, p95", quantile(0.95, "moa_gateway_time_to_first_token_seconds"), "s",
+                 "Of streamed chats, as their clients see it."),
+            stat("Open requests", total("moa_gateway_requests_open"), "short", "That have not ended."),
+            stat("Open streams", total("moa_gateway_streams_open"), "short", "Answers that are being streamed."),
+            stat("Gateways", f"count({series('moa_gateway_requests_open')})", "short", "That Prometheus can scrape.",
+                 ((None, "red"), (1, "green")))),
+        row("Requests",
+            graph("By route", [(rate(requests, "route"), "{{route}}")], "ops", "Requests that ended, a second.",
+                  stack=True),
+            graph("By status", [(rate(requests, "status"), "{{status}}")], "ops",
+                  "Requests that ended, a second. 499: the client went away first.", stack=True),
+            graph("Chats by status", [(rate(requests, "status", chat), "{{status}}")], "ops",
+                  "Chats that ended, a second. A stream that failed half way counts as the error it ended with.",
+                  stack=True),
+            graph("Errors", [(rate(requests, "route, status", 'status=~"5.."'), "{{route}} {{status}}")], "ops",
+                  "Answers with 500 or more, a second.", none="none"),
+            graph("Mistakes of clients", [(rate(requests, "route, status", 'status=~"4..",status!="499"'),
+                                           "{{route}} {{status}}")], "ops",
+                  "Answers with 400 to 498, a second: among them 401 (no token) and 429 (too much).", none="none"),
+            graph("Shares", [(share("5.."), "500 and more"), (share("499"), "the client went away")],
+                  "percentunit", "Of the requests that ended.", limit=0.05)),
+        row("Latency",
+            graph("Time to first token", quantiles("moa_gateway_time_to_first_token_seconds"), "s",
+                  "From a streamed chat's arrival to the first token of its answer."),
+            graph("Chats", quantiles("moa_gateway_request_duration_seconds", more=chat), "s",
+                  "From a chat's arrival to the end of its answer."),
+            graph("Requests by route, p95", [(quantile(0.95, "moa_gateway_request_duration_seconds", "route"),
+                                              "{{route}}")], "s",
+                  "From arrival to the end of the answer. Streams of events last as long as they are followed."),
+            heatmap("Time to first token", "moa_gateway_time_to_first_token_seconds", "Of streamed chats."),
+            heatmap("Requests", "moa_gateway_request_duration_seconds", "From arrival to the end of the answer.")),
+        row("Load",
+            graph("Open requests", [(series("moa_gateway_requests_open"), "{{instance}}")], "short",
+                  "That have not ended."),
+            graph("Open streams", [(series("moa_gateway_streams_open"), "{{instance}}")], "short",
+                  "Answers that are being streamed."),
+            graph("CPU", [(of_gateways(f"rate({series('process_cpu_seconds_total')}{WINDOW})"), "{{instance}}")],
+                  "short", "Cores in use."),
+            graph("Resident memory", [(of_gateways(series("process_resident_memory_bytes")), "{{instance}}")], "bytes",
+                  ""),
+            graph("File descriptors", [(of_gateways(series("process_open_fds")), "{{instance}}")], "short",
+                  "Open: one for each connection."),
+            graph("Up for", [(of_gateways(f"time() - {series('process_start_time_seconds')}"), "{{instance}}")], "s",
+                  "A line that falls to 0 is a restart.")),
     ])
 
 
@@ -514,7 +590,7 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     stale = []
-    for made in (overview(), models(), workers(), jobs(), store()):
+    for made in (overview(), models(), workers(), jobs(), store(), gateway()):
         path = os.path.join(FOLDER, made["uid"].removeprefix("moa-") + ".json")
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         if arguments:
