@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "coordinator/metrics/cluster_metrics.h"
 #include "tests/cluster/mini_cluster.h"
 #include "tests/cluster/sample_jobs.h"
@@ -50,11 +51,21 @@ TEST(DocsTest, RelativeLinksPointToWhatIsThere) {
   }
 }
 
-// Each block marked `sh` is run by bash from the repository's root, the programs in PATH and a
-// cluster at MOA_COORDINATOR, and must end with 0.
+// A gateway to the cluster's coordinator.
+cluster::Process& StartGateway(MiniCluster& cluster) {
+  return cluster.Start("gateway", "moa-gateway",
+                       {"--coordinator", cluster.coordinator_address(), "--listen", "127.0.0.1:0",
+                        "--metrics-listen", "127.0.0.1:0"});
+}
+
+// Each block marked `sh` is run by bash from the repository's root, the programs in PATH, a cluster
+// at MOA_COORDINATOR and a gateway at MOA_GATEWAY, and must end with 0.
 TEST(DocsTest, EveryShellBlockRuns) {
   MiniCluster cluster;
-  cluster.StartAll(2);
+  cluster.StartAll(1);
+  cluster.StartWorker("worker-2", {"--grading-slots", "1"});
+  cluster.WaitForWorkers(2);
+  const std::string gateway = absl::StrCat("http://", StartGateway(cluster).Address("http"));
   int blocks = 0;
   for (const std::string& path : Documents()) {
     for (const Block& block : FencedBlocks(Read(path))) {
@@ -66,7 +77,8 @@ TEST(DocsTest, EveryShellBlockRuns) {
           {.program = "/bin/bash",
            .args = {"-c", script},
            .environment = {{"PATH", absl::StrCat(MOA_BIN_DIR, ":", std::getenv("PATH"))},
-                           {"MOA_COORDINATOR", cluster.coordinator_address()}},
+                           {"MOA_COORDINATOR", cluster.coordinator_address()},
+                           {"MOA_GATEWAY", gateway}},
            .output_path = cluster.Path("block.out"),
            .log_path = cluster.Path("block.err")});
       EXPECT_EQ(result.status, 0) << path << ":" << block.line << "\n" << result.out << result.err;
@@ -99,6 +111,7 @@ TEST(DocsTest, EveryJobShownIsAccepted) {
   }
   EXPECT_GE(jobs, 3);
   for (const auto& entry : std::filesystem::directory_iterator(MOA_SOURCE_DIR "/docs/examples")) {
+    if (entry.is_directory()) continue;  // programs
     const CommandResult result = cluster.Moactl({"submit", "-f", entry.path().string()});
     EXPECT_EQ(result.status, 0) << entry.path() << "\n" << result.err;
   }
@@ -120,21 +133,28 @@ TEST(DocsTest, EveryConfigurationShownIsAccepted) {
   EXPECT_GE(configurations, 2);
 }
 
-// Every flag that a document names is one of a program's (or of git's and apt's few, named here).
+// Every flag that a document names is one of a program's (or of CMake's and protoc's few, named here).
 TEST(DocsTest, EveryFlagNamedExists) {
   MiniCluster cluster;
-  std::string help;
+  std::string help =
+      "--build --component --install --prefix --grpc_python_out --plugin --python_out\n";
   const std::pair<const char*, std::vector<cluster::Args>> programs[] = {
       {"moa-coordinator", {{"--help"}}},
       {"moa-worker", {{"--help"}}},
       {"cerebras-sim", {{"--help"}}},
+      {"moa-gateway", {{"--help"}}},
       {"../tests/moa-chaos", {{"--help"}}},
       {"moactl",
        {{"--help"},
         {"submit", "--help"},
         {"inspect", "--help"},
         {"ablate", "--help"},
+        {"tune", "--help"},
         {"admin", "prune", "--help"},
+        {"challenge", "grade", "--help"},
+        {"challenge", "run", "--help"},
+        {"challenge", "batch", "--help"},
+        {"challenge", "leaderboard", "--help"},
         {"list", "--help"},
         {"watch", "--help"},
         {"trace", "--help"}}}};
@@ -156,29 +176,45 @@ TEST(DocsTest, EveryFlagNamedExists) {
   }
 }
 
-// The metrics in docs/operations.md are those that the programs serve, all of them and no others.
+// The first cells of the tables' rows, where they are code.
+std::set<std::string> NamesInTables(absl::string_view markdown) {
+  std::set<std::string> names;
+  for (absl::string_view line : absl::StrSplit(markdown, '\n')) {
+    if (absl::ConsumePrefix(&line, "| `")) names.emplace(line.substr(0, line.find('`')));
+  }
+  return names;
+}
+
+// docs/metrics.md is written from the programs' classes; this is whether the programs serve those.
 TEST(DocsTest, MetricsListedAreTheMetricsServed) {
   MiniCluster cluster;
-  cluster.StartAll(1);
+  cluster.StartAll(0);
+  cluster.StartWorker("worker-1", {"--grading-slots", "1"});
+  cluster.WaitForWorkers(1);
   ASSERT_EQ(cluster.Run(cluster.JobFile("a.yaml", cluster::kWorkshopJob)).state, "SUCCEEDED");
+  cluster::Process& gateway = StartGateway(cluster);
   std::set<std::string> served;
-  for (const char* name : {"coordinator", "worker-1"}) {
-    const std::string text =
-        cluster::HttpCall(cluster.process(name).Address("metrics"), "GET", "/metrics").body;
+  for (const std::string& address :
+       {cluster.coordinator().Address("metrics"), cluster.process("worker-1").Address("metrics"),
+        gateway.Address("metrics"), cluster.simulator_address()}) {
+    const std::string text = cluster::HttpCall(address, "GET", "/metrics").body;
     for (const absl::string_view line : absl::StrSplit(text, '\n')) {
       const std::vector<std::string> words = absl::StrSplit(line, ' ');
-      if (words.size() < 4 || words[1] != "TYPE") continue;
-      if (!absl::StartsWith(words[2], "process_")) served.insert(words[2]);
+      if (words.size() == 4 && words[1] == "TYPE") served.insert(words[2]);
     }
   }
   // Served where several coordinators share a store.
   for (const auto& family : ClusterMetrics().Collect()) served.insert(family.name);
-  const std::string document = Read("docs/operations.md");
-  std::set<std::string> listed;
-  for (const char* prefix : {"moa_", "gen_ai_"}) {
-    for (const std::string& word : WordsWithPrefix(document, prefix)) listed.insert(word);
-  }
+  const std::set<std::string> listed = NamesInTables(Read("docs/metrics.md"));
   EXPECT_EQ(listed, served);
+  // What other documents name is among them.
+  for (const char* path : {"README.md", "docs/operations.md", "docs/capacity.md"}) {
+    for (const char* prefix : {"moa_", "gen_ai_"}) {
+      for (const std::string& word : WordsWithPrefix(Read(path), prefix)) {
+        EXPECT_TRUE(listed.contains(word)) << path << " names " << word;
+      }
+    }
+  }
 }
 
 }  // namespace
