@@ -65,6 +65,7 @@ const Network::Host& Network::Add(absl::string_view name) {
   auto host = std::make_unique<Host>();
   const size_t number = hosts_.size() + 2;
   host->name = std::string(name);
+  host->cable = absl::StrCat("host", number);
   host->address = absl::StrCat("10.77.0.", number);
   const int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
   if (own < 0 || unshare(CLONE_NEWNET) != 0) throw std::runtime_error("no network namespace");
@@ -73,7 +74,7 @@ const Network::Host& Network::Add(absl::string_view name) {
   close(own);
   if (host->fd < 0 || home != 0) throw std::runtime_error("no way back from a network namespace");
   const Host& added = *hosts_.emplace_back(std::move(host));
-  const std::string cable = absl::StrCat("host", number);
+  const std::string& cable = added.cable;
   Run("ip", {"link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", added.path()});
   Run("ip", {"link", "set", cable, "master", kBridge, "up"});
   Run("ip", {"addr", "add", absl::StrCat(added.address, "/24"), "dev", "eth0"}, added.fd);
@@ -96,6 +97,10 @@ void Network::OnArrival(const Host& at, const std::string& from, absl::string_vi
 void Network::Heal(const Host& at) {
   Run("nft", {"add", "table", "inet", "chaos"}, at.fd);  // may not be there
   Run("nft", {"delete", "table", "inet", "chaos"}, at.fd);
+}
+
+void Network::SetLink(const Host& host, const char* state) {
+  Run("ip", {"link", "set", host.cable, state});
 }
 
 void Network::Run(const std::string& program, const std::vector<std::string>& args,

@@ -22,6 +22,7 @@ class Network {
   struct Host {
     std::string name;
     std::string address;  // IPv4
+    std::string cable;    // the bridge's end of its link
     int fd = -1;          // its namespace
 
     std::string path() const;  // of the same, for programs that want one
@@ -43,9 +44,14 @@ class Network {
   void OnArrival(const Host& at, const std::string& from, absl::string_view statement);
   void Heal(const Host& at);
 
+  // The host's cable, out of the bridge and in again: nobody is told, packets are lost. Throws std::runtime_error.
+  void Unplug(const Host& host) { SetLink(host, "down"); }
+  void Plug(const Host& host) { SetLink(host, "up"); }
+
  private:
   explicit Network(std::string dir) : dir_(std::move(dir)) {}
 
+  void SetLink(const Host& host, const char* state);
   // Runs a program in a namespace (-1: the own one); throws with its words when it fails.
   void Run(const std::string& program, const std::vector<std::string>& args, int network_fd = -1);
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN_DIR = ""
@@ -77,6 +78,9 @@ class Demo(unittest.TestCase):
     def test_up_runs_until_it_is_interrupted(self):
         process = self.start("up")
         shown = self.read_until(process, "Logs:")
+        page = re.search(r"In a browser: (http://\S+)", shown).group(1)
+        with urllib.request.urlopen(page, timeout=30) as reply:
+            self.assertIn("text/html", reply.headers["Content-Type"])
         os.killpg(process.pid, signal.SIGINT)
         status, output = self.wait(process, shown)
         self.assertEqual(status, 0, output)

@@ -142,7 +142,7 @@ Process& MiniCluster::StartWorker(absl::string_view name, const Args& args,
   return Start(name, "moa-worker",
                Joined({"--coordinator", coordinator_address_, "--base-url",
                        absl::StrCat("http://", simulator_address_), "--metrics-listen",
-                       "127.0.0.1:0", "--slots", "16"},
+                       "127.0.0.1:0", "--slots", "16", "--grading-slots", "0"},
                       args),
                all);
 }

@@ -48,6 +48,30 @@ TEST_F(StartupTest, PortThatIsTakenIsSaidWithTheAddress) {
   EXPECT_THAT(second.Log(), HasSubstr(cluster_.simulator_address()));
 }
 
+// As a container's health check asks, with the program's own binary and nothing else.
+TEST_F(StartupTest, EachProgramAsksItsLikeWhetherItIsWell) {
+  cluster_.StartAll();
+  const std::string coordinator = cluster_.coordinator().Address("metrics");
+  const std::string worker = cluster_.process("worker-1").Address("metrics");
+  const auto ask = [&](const char* program, const std::string& target) {
+    Process& probe = cluster_.Start("probe", program, {"--health", target});
+    const std::optional<int> status = probe.Wait();
+    return std::pair(status.value_or(-1), probe.Log());
+  };
+  EXPECT_EQ(ask("moa-coordinator", coordinator).first, 0);
+  EXPECT_EQ(ask("moa-coordinator", absl::StrCat(coordinator, "/healthz")).first, 0);
+  EXPECT_EQ(ask("moa-worker", worker).first, 0);
+
+  // Without a coordinator a worker lives, and is not ready.
+  cluster_.coordinator().Kill();
+  EXPECT_EQ(ask("moa-coordinator", coordinator).first, 1);
+  std::pair<int, std::string> unready;
+  EXPECT_TRUE(WaitUntil([&] { return (unready = ask("moa-worker", worker)).first == 1; }));
+  EXPECT_THAT(unready.second, HasSubstr("/readyz: status 503"));
+  EXPECT_EQ(ask("moa-worker", absl::StrCat(worker, "/healthz")).first, 0);
+  EXPECT_EQ(ask("moa-worker", "nonsense").first, 2);
+}
+
 // Clear text beyond loopback must be asked for in words.
 TEST_F(StartupTest, ListeningBeyondLoopbackWithoutTlsIsRefused) {
   EXPECT_THAT(FailingCoordinator({"--listen", "0.0.0.0:0"}), HasSubstr("--insecure"));
