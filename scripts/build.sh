@@ -1,7 +1,7 @@
 # Sourced by ./dev and tidy.sh after common.sh: building and running the tests.
 
 readonly presets=(release debug asan tsan clang)
-readonly programs=(moa-coordinator moa-worker moactl cerebras-sim)
+readonly programs=(moa-coordinator moa-worker moa-gateway moactl cerebras-sim)
 
 # Paths below $root are hashed relative to it, so that another clone of the same sources hits too.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
@@ -75,7 +75,7 @@ verb_test() {
     esac
     shift
   done
-  need_packages build test postgres
+  need_packages build test postgres chaos deploy
   build_preset "$preset"
 
   local -a ctest=(ctest --test-dir "$root/build/$preset" --parallel "$(jobs_count)"

@@ -33,7 +33,7 @@ LIBRARIES = [
     ("absl/", "absl"), ("grpcpp/", "grpc"), ("grpc/", "grpc"), ("google/protobuf/", "proto"),
     ("moa/v1/", "proto"), ("curl/", "curl"), ("sqlite3.h", "sqlite"), ("libpq-fe.h", "libpq"), ("simdjson", "simdjson"),
     ("rapidjson/", "rapidjson"), ("spdlog/", "spdlog"), ("yaml-cpp/", "yaml"), ("CLI/", "cli"),
-    ("boost/", "boost"), ("prometheus/", "prometheus"), ("openssl/", "openssl"), ("zlib.h", "zlib"),
+    ("boost/", "boost"), ("prometheus/", "prometheus"), ("openssl/", "openssl"), ("zlib.h", "zlib"), ("seccomp.h", "seccomp"),
     ("gtest/", "gtest"), ("gmock/", "gtest"), ("benchmark/", "benchmark"), ("libpq-fe.h", "libpq"),
 ]
 
@@ -58,7 +58,7 @@ HOSTS = re.compile("|".join(re.escape(h) for h in [
     "registry." + "npmjs", "registry." + "yarnpkg", "pypi" + ".org", "deb." + "debian.org",
     "security." + "debian.org", "pkg" + ".dev", "crates" + ".io", "proxy." + "golang.org"]))
 TEXT_FILE = re.compile(
-    r"(\.(h|cc|cpp|py|sh|md|txt|json|ya?ml|proto|cmake|html|css|js|mjs|ts)|/?(dev|run|Dockerfile|\.npmrc))$")
+    r"(\.(h|cc|cpp|py|sh|md|txt|json|ya?ml|proto|cmake|html|css|js|mjs|tsx?)|/?(dev|run|Dockerfile|\.npmrc))$")
 
 
 def tracked_files(root):

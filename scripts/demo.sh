@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# demo.sh demo|up [sqlite|postgres]: a cluster on this machine (one coordinator, two workers and, without an
-# API key, the simulator; with postgres a server for the store, in a folder of its own), every port chosen by the kernel. `demo` runs two jobs in it and stops it; `up` leaves it
-# running until Ctrl-C. The programs must be built. State and logs: build/demo/. Tests set MOA_BIN_DIR and
-# MOA_DEMO_DIR to use others.
+# demo.sh demo|up [sqlite|postgres]: a cluster on this machine (one coordinator, two workers, a gateway and, without an
+# API key, the simulator; with postgres a server for the store, in a folder of its own), every port chosen by the
+# kernel. `demo` runs two jobs in it and stops it; `up` leaves it running until Ctrl-C. The programs must be built. State
+# and logs: build/demo/. Tests set MOA_BIN_DIR and MOA_DEMO_DIR to use others.
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 . "$root/scripts/common.sh"
@@ -134,7 +134,9 @@ start_cluster() {
       --base-url "$upstream" --slots 8 --metrics-listen 127.0.0.1:0
   done
   wait_for_workers 2
-  say "One coordinator on $MOA_COORDINATOR and two workers are up after $(since "$started")."
+  start gateway moa-gateway --coordinator "$MOA_COORDINATOR" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
+  gateway=http://$(address gateway http)
+  say "One coordinator on $MOA_COORDINATOR, two workers and a gateway are up after $(since "$started")."
 }
 
 # Waits until so many workers have connected.
@@ -166,10 +168,12 @@ if [[ $mode == up ]]; then
   trap 'exit 0' INT TERM
   cat >&2 <<TEXT
 
-The cluster runs until Ctrl-C. In another terminal:
+The cluster runs until Ctrl-C. In a browser: $gateway
+In another terminal:
   export MOA_COORDINATOR=$MOA_COORDINATOR
   build/release/bin/moactl submit --watch --preset moa --prompt "Why is the sky blue?"
   build/release/bin/moactl submit --watch -f docs/examples/workshop.yaml
+  curl $gateway/v1/chat/completions -d '{"model": "moa", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}'
   curl http://$(address coordinator metrics)/metrics
 Logs: $run/*.log
 TEXT
