@@ -299,13 +299,13 @@ class CommandLine {
     list("--models", tune.models,
          "Models that agents may get, beside those of the base; all: every one");
     list("--fix", tune.fixed, "Agents that stay as they are; aggregator names the last one");
-    c->add_option("--sampler", tune.sampler, "tpe learns from what was graded; random does not")
+    c->add_option("--sampler", tune.sampler, "gp learns from what was graded; random does not")
         ->capture_default_str()
-        ->check(CLI::IsMember({"tpe", "random"}));
+        ->check(CLI::IsMember({"gp", "random"}));
     c->add_option("--rewriter", tune.rewriter,
                   "Model that rewrites prompts; the aggregator's unless given");
     c->add_option("--rewrite-every", tune.rewrite_every,
-                  "Have prompts rewritten after so many trials; 0: never")
+                  "Have prompts rewritten once for so many trials; 0: never")
         ->capture_default_str()
         ->check(CLI::Range(uint64_t{0}, uint64_t{10'000}));
     c->add_option("--max-temperature", tune.temperature_max, "Of any agent")
@@ -319,7 +319,7 @@ class CommandLine {
         ->check(CLI::Range(1, 16));
     c->add_option("--max-prompts", tune.prompts_max, "Of an agent, the base's included")
         ->capture_default_str()
-        ->check(CLI::Range(1, 64));
+        ->check(CLI::Range(1, 1000));
   }
 
   void AddClusterCommands() {

@@ -70,18 +70,18 @@ struct TuneArguments {
   uint64_t trials = 60;
   uint32_t parallel = 4;
   uint64_t seed = 1;
-  std::string sampler = "tpe";      // or "random"
+  std::string sampler = "gp";       // or "random"
   std::vector<std::string> search;  // what is searched; empty: the default
   std::vector<std::string> models;  // empty: the base's; "all": every model that jobs can name
   std::vector<std::string> fixed;   // agents
   std::string rewriter;             // a model; empty: the aggregator's
-  uint64_t rewrite_every = 15;      // trials; 0: never
+  uint64_t rewrite_every = 2;       // trials; 0: never
   uint64_t tokens_max = 0;          // 0: no limit, as the next
   double cost_usd_max = 0;
   double temperature_max = 1.5;
   uint32_t samples_max = 3;
   uint32_t cycles_max = 3;
-  uint32_t prompts_max = 8;
+  uint32_t prompts_max = 100;
   std::string history_file;  // empty: none
   std::string resume_file;   // a history that says all the rest; empty: none
   std::string out_file;      // for the best configuration; empty: none; "-" is standard output

@@ -27,9 +27,17 @@ class StudyRun {
       MOA_RETURN_IF_ERROR(Write());
       if (std::holds_alternative<Ended>(step)) return absl::OkStatus();
       if (stop_.stop_requested()) return absl::CancelledError("interrupted");
-      const auto* batch = std::get_if<Batch>(&step);
-      MOA_RETURN_IF_ERROR(batch != nullptr ? RunBatch(*batch)
-                                           : Rewrite(std::get<ReflectionRequest>(step)));
+      if (const auto* batch = std::get_if<Batch>(&step)) {
+        events_.handed_out(*batch);
+        MOA_RETURN_IF_ERROR(
+            AtOnce(batch->trials, [this](const Trial& trial) { return RunTrial(trial); }));
+      } else {
+        const auto& rewriting = std::get<Rewriting>(step);
+        events_.rewriting(rewriting);
+        MOA_RETURN_IF_ERROR(AtOnce(rewriting.requests, [this](const ReflectionRequest& request) {
+          return Rewrite(request);
+        }));
+      }
     }
   }
 
@@ -39,14 +47,15 @@ class StudyRun {
     return history_ == nullptr ? absl::OkStatus() : history_->Append(lines);
   }
 
-  absl::Status RunBatch(const Batch& batch) {
-    events_.handed_out(batch);
+  // Each on a thread of its own; returns when all have ended, with an error of one of them.
+  template <typename Item, typename Run>
+  absl::Status AtOnce(const std::vector<Item>& items, Run run) {
     absl::Status status;
     {
       std::vector<std::jthread> threads;
-      for (const Trial& trial : batch.trials) {
+      for (const Item& item : items) {
         threads.emplace_back([&] {
-          const absl::Status ended = RunTrial(trial);
+          const absl::Status ended = run(item);
           const std::lock_guard<std::mutex> lock(mutex_);
           status.Update(ended);
         });
@@ -67,10 +76,10 @@ class StudyRun {
   }
 
   absl::Status Rewrite(const ReflectionRequest& request) {
-    events_.rewriting(request);
     const std::string key = absl::StrCat("tune-", study_.id(), "-rewrite-", request.number);
     MOA_ASSIGN_OR_RETURN(ReflectionReply reply, evaluator_.Rewrite(request, key, stop_));
     reply.number = request.number;
+    const std::lock_guard<std::mutex> lock(mutex_);
     MOA_RETURN_IF_ERROR(study_.RecordReply(reply));
     MOA_RETURN_IF_ERROR(Write());
     events_.rewritten(reply);
@@ -82,7 +91,7 @@ class StudyRun {
   Evaluator& evaluator_;
   const StudyEvents& events_;
   const std::stop_token stop_;
-  std::mutex mutex_;  // study_, history_ and events_ while a batch runs
+  std::mutex mutex_;  // study_, history_ and events_ while several run
 };
 
 }  // namespace

@@ -167,7 +167,7 @@ int RunSetup(const CommandContext& context, const TuneSetup& setup, HistoryFile*
       .handed_out = [&](const Batch& batch) { display.HandedOut(batch); },
       .trial_ended = [&](const Trial& trial,
                          const TrialResult& result) { display.TrialEnded(trial, result); },
-      .rewriting = [&](const ReflectionRequest&) { display.Rewriting(); },
+      .rewriting = [&](const Rewriting&) { display.Rewriting(); },
       .rewritten = [&](const ReflectionReply& reply) { display.Rewritten(reply); }};
   const absl::Status run =
       RunStudy(*study, history, evaluator, events, context.interruption.BeginWatch());

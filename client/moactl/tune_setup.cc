@@ -127,7 +127,7 @@ void ReadOptions(Mapping& o, StudyOptions& options) {
   options.trials = o.Required("trials").Unsigned().value_or(0);
   options.parallel = Count32(o.Required("parallel"));
   options.sampler =
-      o.Required("sampler").String() == "random" ? SamplerKind::kRandom : SamplerKind::kParzen;
+      o.Required("sampler").String() == "random" ? SamplerKind::kRandom : SamplerKind::kSurrogate;
   SetSearched(Texts(o.Required("search")), options.space);
   for (const Field& item : o.Required("models").Items()) {
     Mapping model(item);
@@ -173,7 +173,7 @@ absl::StatusOr<TuneSetup> SetUpTune(const TuneArguments& arguments, v1::JobSpec 
   options.seed = arguments.seed;
   options.trials = arguments.trials;
   options.parallel = arguments.parallel;
-  options.sampler = arguments.sampler == "random" ? SamplerKind::kRandom : SamplerKind::kParzen;
+  options.sampler = arguments.sampler == "random" ? SamplerKind::kRandom : SamplerKind::kSurrogate;
   if (!arguments.search.empty()) SetSearched(arguments.search, options.space);
   const v1::Moa& moa = setup.job.moa();
   MOA_ASSIGN_OR_RETURN(options.space.offered, Offered(arguments, moa, models));
@@ -222,7 +222,7 @@ std::string SetupJson(const TuneSetup& setup) {
   out.Count("seed", options.seed);
   out.Count("trials", options.trials);
   out.Count("parallel", options.parallel);
-  out.Text("sampler", options.sampler == SamplerKind::kParzen ? "tpe" : "random");
+  out.Text("sampler", options.sampler == SamplerKind::kSurrogate ? "gp" : "random");
   write_texts("search", Searched(options.space));
   out.BeginArray("models");
   for (const ModelChoice& model : options.space.offered) {

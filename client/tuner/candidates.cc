@@ -13,6 +13,25 @@ namespace {
 // A run's standard deviation, as a share of the points, before anything is known of it.
 constexpr double kAssumedNoise = 0.1;
 
+// A winner rests on so many, where anything does.
+constexpr size_t kWinnerRuns = 3;
+
+// A surrogate costs the cube of what it is made from.
+constexpr std::ptrdiff_t kBestObserved = 150;
+constexpr std::ptrdiff_t kNewestObserved = 100;
+
+// A normal variable is within this many standard deviations half of the time.
+constexpr double kNormalQuartile = 0.6745;
+// So many times as far below the median as half of the runs are.
+constexpr double kAccident = 3 / kNormalQuartile;
+
+// The upper of two. REQUIRES: there is a value.
+double Middle(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 double Rounded(double value) { return std::round(value / kScoreRounding) * kScoreRounding; }
 
 }  // namespace
@@ -47,15 +66,65 @@ std::optional<size_t> Candidates::Find(absl::string_view key) const {
 void Candidates::AddRun(size_t index, TrialResult result) {
   all_[index].shares.values.push_back(result.share());
   all_[index].runs.push_back(std::move(result));
-  LearnFromAll();
+  LearnNoiseOfAll();
+  surrogate_.reset();
+  beliefs_.clear();
 }
 
-void Candidates::LearnFromAll() {
+void Candidates::LearnNoiseOfAll() {
   std::vector<const Scores*> scores;
   for (const Candidate& candidate : all_) {
     if (!candidate.runs.empty()) scores.push_back(&candidate.shares);
   }
   noise_ = LearnNoise(scores, kAssumedNoise);
+}
+
+// Those that a surrogate is made from: all, or the best and the newest.
+std::vector<size_t> Candidates::Observed() const {
+  std::vector<size_t> observed;
+  for (size_t i = 0; i < all_.size(); ++i) {
+    if (!all_[i].runs.empty()) observed.push_back(i);
+  }
+  if (observed.size() <= kBestObserved + kNewestObserved) return observed;
+  const auto newest = observed.end() - kNewestObserved;
+  std::stable_sort(observed.begin(), newest, [&](size_t a, size_t b) {
+    return BelieveIn(all_[a].shares, noise_).mean > BelieveIn(all_[b].shares, noise_).mean;
+  });
+  observed.erase(observed.begin() + kBestObserved, newest);
+  return observed;
+}
+
+// What a run counts for at least: one in which everything went wrong says little of the configurations like it.
+double Candidates::Least() const {
+  std::vector<double> shares;
+  for (const Candidate& candidate : all_) {
+    shares.insert(shares.end(), candidate.shares.values.begin(), candidate.shares.values.end());
+  }
+  const double middle = Middle(shares);
+  for (double& share : shares) share = std::abs(share - middle);
+  return middle - kAccident * std::max(Middle(shares), kAssumedNoise * kNormalQuartile);
+}
+
+void Candidates::Learn(const std::vector<Dimension>& dimensions) {
+  const std::vector<size_t> observed = Observed();
+  if (observed.empty()) return;
+  const double least = Least();
+  std::vector<Observation> observations;
+  for (const size_t index : observed) {
+    const Candidate& candidate = all_[index];
+    double sum = 0;
+    for (const double share : candidate.shares.values) sum += std::max(share, least);
+    const auto runs = static_cast<double>(candidate.runs.size());
+    observations.push_back({candidate.point, sum / runs, runs});
+  }
+  surrogate_.emplace(dimensions, observations, noise_.within);
+  beliefs_.clear();
+  for (const size_t index : observed) beliefs_[index] = surrogate_->At(all_[index].point);
+}
+
+Belief Candidates::BeliefIn(size_t index) const {
+  const auto learnt = beliefs_.find(index);
+  return learnt != beliefs_.end() ? learnt->second : BelieveIn(all_[index].shares, noise_);
 }
 
 std::vector<size_t> Candidates::Ranked(size_t runs_min) const {
@@ -72,8 +141,8 @@ std::vector<size_t> Candidates::Ranked(size_t runs_min) const {
 }
 
 std::optional<size_t> Candidates::Winner() const {
-  std::vector<size_t> ranked = Ranked(2);
-  if (ranked.empty()) ranked = Ranked();
+  std::vector<size_t> ranked;
+  for (size_t runs = kWinnerRuns; runs > 0 && ranked.empty(); --runs) ranked = Ranked(runs);
   if (ranked.empty()) return std::nullopt;
   return *std::min_element(ranked.begin(), ranked.end(), [&](size_t a, size_t b) {
     return std::tuple(-Rounded(BeliefIn(a).Cautious()), all_[a].mean_tokens(), a) <

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "client/tuner/dimension.h"
 #include "client/tuner/scores.h"
+#include "client/tuner/surrogate.h"
 #include "client/tuner/trial.h"
 
 namespace moa {
@@ -43,8 +44,12 @@ class Candidates {
 
   // What all runs so far say of the noise. REQUIRES: there is a run.
   const Noise& noise() const { return noise_; }
+  // From now on beliefs are those of a surrogate of all runs so far, until the next run is added. To be called again when
+  // a dimension has more choices.
+  void Learn(const std::vector<Dimension>& dimensions);
+  const std::optional<Surrogate>& surrogate() const { return surrogate_; }
   // REQUIRES: the candidate has run.
-  Belief BeliefIn(size_t index) const { return BelieveIn(all_[index].shares, noise_); }
+  Belief BeliefIn(size_t index) const;
 
   // Those with at least `runs_min` runs, best belief first; of equal ones the cheaper, then the older.
   std::vector<size_t> Ranked(size_t runs_min = 1) const;
@@ -53,11 +58,15 @@ class Candidates {
   std::optional<size_t> Winner() const;
 
  private:
-  void LearnFromAll();
+  void LearnNoiseOfAll();
+  std::vector<size_t> Observed() const;
+  double Least() const;
 
   std::vector<Candidate> all_;
   std::map<std::string, size_t, std::less<>> by_key_;
   Noise noise_;
+  std::optional<Surrogate> surrogate_;
+  std::map<size_t, Belief> beliefs_;  // by it
 };
 
 // Successive halving (Jamieson and Talwalkar, 2016), as the asynchronous kind has it (Li et al., 2020): of the candidates

@@ -9,6 +9,8 @@
 namespace moa {
 namespace {
 
+constexpr double kStep = 0.2;  // a mutation's standard deviation, as a share of the range
+
 // The value below which this share of the prior lies.
 double Quantile(const Dimension& dimension, double share) {
   if (!dimension.is_choice()) {
@@ -55,6 +57,21 @@ Point DrawPoint(const std::vector<Dimension>& dimensions, Random& random) {
   Point point;
   for (const Dimension& dimension : dimensions) {
     point.push_back(Quantile(dimension, random.Uniform()));
+  }
+  return point;
+}
+
+Point Mutated(const std::vector<Dimension>& dimensions, Point point, double more, Random& random) {
+  const size_t sure = random.Below(dimensions.size());
+  const double chance = more / static_cast<double>(dimensions.size());
+  for (size_t d = 0; d < dimensions.size(); ++d) {
+    const Dimension& dimension = dimensions[d];
+    const double drawn =
+        dimension.is_choice()
+            ? Quantile(dimension, random.Uniform())
+            : Fitted(dimension,
+                     point[d] + kStep * (dimension.high - dimension.low) * random.Normal());
+    if (random.Uniform() < chance || d == sure) point[d] = drawn;
   }
   return point;
 }

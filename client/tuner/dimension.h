@@ -22,6 +22,12 @@ struct Dimension {
   // Indices of choices, of which one must be 1 for this dimension to matter: that of an agent that was dropped does
   // not. Empty: it always does.
   std::vector<size_t> gates{};
+  // Dimensions of one agent share a group: what one of them is good for may depend on the others.
+  size_t group = 0;
+  // Of choices that are made from one another (prompts), from which one each was made, an earlier one; the first from
+  // itself. Empty: choices have nothing in common.
+  std::vector<size_t> made_from{};
+  double base = 0;  // the base's value
 
   bool is_choice() const { return choices > 0; }
   double PriorOf(size_t choice) const;
@@ -37,6 +43,9 @@ double Fitted(const Dimension& dimension, double value);
 
 // A point drawn from what is known beforehand.
 Point DrawPoint(const std::vector<Dimension>& dimensions, Random& random);
+// Another one near it: one dimension is drawn anew, and each other one with a chance of `more` over their number; numbers
+// move by about a fifth of their range.
+Point Mutated(const std::vector<Dimension>& dimensions, Point point, double more, Random& random);
 // `count` of them, which between them cover each dimension's range evenly (a Latin hypercube: McKay, Beckman and
 // Conover, 1979).
 std::vector<Point> DrawStratified(const std::vector<Dimension>& dimensions, size_t count,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 namespace moa {
 namespace {
@@ -11,8 +10,8 @@ namespace {
 constexpr uint32_t kRunsMin = LeaveOneOut::kRunsMin;
 constexpr uint32_t kRunsMax = 4;
 
-// A grader that is so noisy that runs say little must not make a loss of this share of the points look like none.
-constexpr double kToleranceMax = 0.02;
+// A hundredth of the points is not worth an agent's calls.
+constexpr double kWorthKeeping = 0.01;
 
 }  // namespace
 
@@ -50,6 +49,7 @@ std::optional<std::vector<Promotion>> LeaveOneOut::Begin(const Space& space, Can
 
 bool LeaveOneOut::Decide(const Candidates& candidates) {
   const Scores& with = candidates[best_].shares;
+  const double believed = candidates.BeliefIn(best_).mean;
   std::optional<size_t> dropped;  // index into agents_
   size_t next = best_;
   const auto better = [&](size_t a, size_t b) {
@@ -61,8 +61,8 @@ bool LeaveOneOut::Decide(const Candidates& candidates) {
     const Scores& scores = candidates[without.candidate].shares;
     const double error = DifferenceError(with, scores, candidates.noise());
     agents_.push_back({round_, without.agent, with.mean(), scores.mean(), error, false});
-    const double tolerated = std::min(error, kToleranceMax);
-    if (scores.mean() + tolerated + kScoreRounding < with.mean()) continue;
+    const double lost = believed - candidates.BeliefIn(without.candidate).mean;
+    if (lost > kWorthKeeping + kScoreRounding) continue;
     if (dropped && !better(without.candidate, next)) continue;
     dropped = agents_.size() - 1;
     next = without.candidate;

@@ -17,15 +17,15 @@ struct AblatedAgent {
   std::string agent{};
   double with = 0;     // mean of the best one's runs
   double without = 0;  // … and of those without the agent
-  double error = 0;    // standard error of the difference
+  double error = 0;    // standard error of the difference of the two
   bool dropped = false;
 };
 
 // Drops agents that do not help from the best configuration, at most one a round: two of which either would do are not
-// both dropped, because the next round compares with what is left. An agent may be dropped when the mean without it is
-// at least the mean with it less one standard error of the difference, or less two in a hundred of the points where the
-// error is larger; of several the one without which the score is believed the highest (of equal ones: the cheaper) is. Rounds end when nothing was dropped, when one agent is left, or
-// when fewer than two runs each can be afforded.
+// both dropped, because the next round compares with what is left. An agent is dropped when no more than a hundredth of
+// the points is believed to be lost without it; of several, the one without which it is believed the highest (of equal
+// ones: the cheaper). Rounds end when nothing was dropped, when one agent is left, or when fewer than two runs each can
+// be afforded.
 //
 // Externally synchronised.
 class LeaveOneOut {

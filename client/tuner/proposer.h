@@ -12,13 +12,13 @@
 
 namespace moa {
 
-// Where new configurations come from: rewritten prompts first, then points that cover the space evenly, then the sampler.
-// None is proposed twice. Externally synchronised.
+// Where new configurations come from: rewritten prompts first, then points about the base, then the sampler. None is
+// proposed twice. Externally synchronised.
 class Proposer {
  public:
   Proposer(const Space& space, const StudyOptions& options);
 
-  // A configuration with rewritten prompts; it is next.
+  // A configuration with rewritten prompts; it comes before all others.
   void AddChild(Point point) { children_.push_back(std::move(point)); }
 
   // `number` is that of the proposal: with the seed and what is known it decides what is drawn. nullopt: every
@@ -26,11 +26,11 @@ class Proposer {
   std::optional<Point> Next(const Space& space, const Candidates& known, uint64_t number);
 
  private:
-  std::optional<Point> Sample(const Space& space, const Candidates& known, Random& random) const;
+  // The likeliest to be good of those that are near what is good, and some that are anywhere.
+  std::optional<Point> Promising(const Space& space, const Candidates& known, Random& random) const;
 
   // Constant after construction.
   const SamplerKind sampler_;
-  const ParzenOptions parzen_;
   const uint64_t seed_;
 
   std::deque<Point> start_;

@@ -63,44 +63,6 @@ std::map<std::string, CheckSummary> Summarise(const Candidate& candidate) {
   return checks;
 }
 
-// As many runs again of the average candidate temper what few runs say.
-double Tempered(const CheckSummary& check, double average) {
-  return (check.mean * static_cast<double>(check.runs) + average) /
-         static_cast<double>(check.runs + 1);
-}
-
-using Table = std::vector<std::vector<double>>;  // by candidate and check
-
-// Rows are `candidates`; empty where they have not all the same checks.
-Table TemperedScores(const std::vector<std::map<std::string, CheckSummary>>& summaries) {
-  std::map<std::string, std::pair<double, double>> sums;  // score and count
-  for (const auto& checks : summaries) {
-    for (const auto& [id, check] : checks) {
-      sums[id].first += check.mean;
-      ++sums[id].second;
-    }
-  }
-  Table table;
-  for (const auto& checks : summaries) {
-    std::vector<double>& row = table.emplace_back();
-    for (const auto& [id, sum] : sums) {
-      const auto found = checks.find(id);
-      const double average = sum.first / sum.second;
-      row.push_back(found == checks.end() ? average : Tempered(found->second, average));
-    }
-  }
-  return table;
-}
-
-bool Dominates(const std::vector<double>& a, const std::vector<double>& b) {
-  bool better = false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i] < b[i]) return false;
-    better = better || a[i] > b[i];
-  }
-  return better;
-}
-
 }  // namespace
 
 std::string PromptEditsSchema() {
@@ -111,33 +73,21 @@ std::string PromptEditsSchema() {
 }
 
 std::optional<size_t> ChooseParent(const Candidates& candidates, Random& random) {
-  std::vector<size_t> graded;
-  std::vector<std::map<std::string, CheckSummary>> summaries;
+  std::optional<size_t> best;
+  double highest = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {
-    std::map<std::string, CheckSummary> checks = Summarise(candidates[i]);
-    if (checks.empty()) continue;
-    graded.push_back(i);
-    summaries.push_back(std::move(checks));
-  }
-  if (graded.empty()) return std::nullopt;
-  const Table table = TemperedScores(summaries);
-  std::vector<double> wins(graded.size(), 0);
-  for (size_t check = 0; check < table[0].size(); ++check) {
-    double best = 0;
-    for (const auto& row : table) best = std::max(best, row[check]);
-    for (size_t i = 0; i < table.size(); ++i) wins[i] += table[i][check] >= best ? 1 : 0;
-  }
-  for (size_t i = 0; i < table.size(); ++i) {
-    const bool beaten = std::any_of(table.begin(), table.end(),
-                                    [&](const auto& row) { return Dominates(row, table[i]); });
-    const bool fails = std::any_of(summaries[i].begin(), summaries[i].end(),
+    if (candidates[i].runs.empty()) continue;
+    const auto checks = Summarise(candidates[i]);
+    const bool fails = std::any_of(checks.begin(), checks.end(),
                                    [](const auto& check) { return check.second.failed(); });
-    if (beaten || !fails) wins[i] = 0;
+    if (!fails) continue;
+    const Belief belief = candidates.BeliefIn(i);
+    const double drawn = belief.mean + belief.deviation * random.Normal();
+    if (best && drawn <= highest) continue;
+    best = i;
+    highest = drawn;
   }
-  if (std::all_of(wins.begin(), wins.end(), [](double weight) { return weight == 0; })) {
-    return std::nullopt;
-  }
-  return graded[random.Weighted(wins)];
+  return best;
 }
 
 ReflectionRequest AskForEdits(const Space& space, const Candidate& parent, absl::string_view task) {

@@ -43,9 +43,8 @@ struct PromptEdit {
 inline constexpr absl::string_view kPromptEditsName = "prompt_edits";
 std::string PromptEditsSchema();
 
-// The configuration to learn from: drawn from those that are best in some check, each as likely as the checks it is best
-// in are many, without those that another one beats in some and equals in the others. So one that alone gets a hard check
-// right is not lost behind a better mean. nullopt: none of them fails in anything.
+// The configuration to learn from: for each, a value is drawn from what is believed of it, and the highest wins (Thompson,
+// 1933). So each is chosen as often as it may be the best. nullopt: none of them fails in anything.
 std::optional<size_t> ChooseParent(const Candidates& candidates, Random& random);
 
 // `task` is the conversation that the agents answer.

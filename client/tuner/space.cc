@@ -77,6 +77,7 @@ void Space::AddSlots() {
 }
 
 size_t Space::AddDimension(Dimension dimension, double base_value) {
+  dimension.base = base_value;
   dimensions_.push_back(std::move(dimension));
   words_.emplace_back();
   base_point_.push_back(base_value);
@@ -89,11 +90,14 @@ void Space::AddDimensions(size_t index) {
   const v1::Agent& agent = AgentOf(slot);
   const size_t agents = slots_.size() - (base_.best_answer() ? 0 : 1);
   if (options_.agents && slot.layer >= 0 && agents > 1) {
-    slot.on = AddDimension(
-        {.name = absl::StrCat(slot.name, ".on"), .choices = 2, .prior = {1 - kOnPrior, kOnPrior}},
-        1);
+    slot.on = AddDimension({.name = absl::StrCat(slot.name, ".on"),
+                            .choices = 2,
+                            .prior = {1 - kOnPrior, kOnPrior},
+                            .group = index + 1},
+                           1);
   }
   Dimension like;
+  like.group = index + 1;  // 0 is for what belongs to no agent
   if (slot.on) like.gates = {*slot.on};
   AddModel(slot, agent, like);
   if (options_.temperatures) {
@@ -116,6 +120,7 @@ void Space::AddDimensions(size_t index) {
     Dimension dimension = like;
     dimension.name = absl::StrCat(slot.name, ".prompt");
     dimension.choices = 1;
+    dimension.made_from = {0};
     slot.prompt = AddDimension(std::move(dimension), 0);
   }
 }
@@ -320,7 +325,9 @@ absl::StatusOr<Space::Rewritten> Space::Rewrite(Point point, absl::string_view a
       return refused("it has ", slot->prompts.size(), " prompts already");
     }
     slot->prompts.push_back(prompt);
-    dimensions_[*slot->prompt].choices = slot->prompts.size();
+    Dimension& dimension = dimensions_[*slot->prompt];
+    dimension.choices = slot->prompts.size();
+    dimension.made_from.push_back(ChoiceAt(point, *slot->prompt));
   }
   point[*slot->prompt] = static_cast<double>(number);
   return Rewritten{std::move(point), number, added};

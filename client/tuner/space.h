@@ -37,7 +37,7 @@ struct SpaceOptions {
   double temperature_max = 1.5;        // providers take up to 2; beyond 1.5 texts fall apart
   uint32_t samples_max = 3;
   uint32_t cycles_max = 3;
-  size_t prompts_max = 8;           // of one agent, the base's included
+  size_t prompts_max = 100;         // of one agent, the base's included
   size_t prompt_bytes_max = 8'000;  // of one; prompts that are rewritten tend to grow
 };
 

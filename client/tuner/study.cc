@@ -53,11 +53,17 @@ Step Study::Next() {
     begun_ = true;
     lines_.push_back(StudyLine(id_, DescribeOptions(options_), options_.origin));
   }
-  if (reply_) SettleReply();
+  if (!requests_.empty() && replies_.size() == requests_.size()) SettleReplies();
   if (!open_.empty() && arrived_.size() == open_.size()) Settle();
-  if (open_.empty() && !request_ && !ended_) Decide();
+  if (open_.empty() && requests_.empty() && !ended_) Decide();
   if (ended_) return *ended_;
-  if (request_) return *request_;
+  if (!requests_.empty()) {
+    Rewriting rewriting;
+    for (const ReflectionRequest& request : requests_) {
+      if (!replies_.contains(request.number)) rewriting.requests.push_back(request);
+    }
+    return rewriting;
+  }
   Batch batch{.number = batches_};
   for (const Trial& trial : open_) {
     if (!arrived_.contains(trial.number)) batch.trials.push_back(trial);
@@ -81,12 +87,16 @@ absl::Status Study::Record(const TrialResult& result) {
 }
 
 absl::Status Study::RecordReply(const ReflectionReply& reply) {
-  if (!request_ || reply_ || request_->number != reply.number) {
+  const bool waits =
+      std::any_of(requests_.begin(), requests_.end(),
+                  [&](const ReflectionRequest& request) { return request.number == reply.number; });
+  if (!waits || replies_.contains(reply.number)) {
     return absl::InvalidArgumentError(
         absl::StrCat("nobody waits for a reply to reflection ", reply.number));
   }
   std::string line = ReplyLine(reply);
-  MOA_ASSIGN_OR_RETURN(reply_, Written<ReflectionReply>(line));
+  MOA_ASSIGN_OR_RETURN(ReflectionReply written, Written<ReflectionReply>(line));
+  replies_.emplace(reply.number, std::move(written));
   lines_.push_back(std::move(line));
   return absl::OkStatus();
 }

@@ -30,15 +30,20 @@ struct Batch {
   uint64_t number = 0;
   std::vector<Trial> trials{};
 };
+// Prompts to have rewritten, at once: those requests that have no reply yet.
+struct Rewriting {
+  std::vector<ReflectionRequest> requests{};
+};
 struct Ended {
   std::string reason{};  // for people: "all 60 trials have run"
   bool failed = false;   // no configuration could be graded
 };
-using Step = std::variant<Batch, ReflectionRequest, Ended>;
+using Step = std::variant<Batch, Rewriting, Ended>;
 
 // The search for a MoA that a grader likes: says which configurations to run and which prompts to have rewritten, and is
-// told what came of it. Pure: what it decides follows from its options and from the results of completed batches in the
-// order of trial numbers, so it can be replayed from its history, up to any line, and then goes on as it would have.
+// told what came of it. Pure: what it decides follows from its options and from what came of completed batches, trials and
+// rewritings in the order of their numbers, so it can be replayed from its history, up to any line, and then goes on as it
+// would have.
 //
 //   MOA_ASSIGN_OR_RETURN(Study study, Study::Create(options));
 //   for (line of the history, if there is one) MOA_RETURN_IF_ERROR(study.Replay(line));
@@ -88,12 +93,14 @@ class Study {
 
   // When all that was handed out has come back: what it means, and what is next.
   void Settle();
-  void SettleReply();
+  void Learn();
+  void SettleReplies();
+  void SettleReply(const ReflectionRequest& request, const ReflectionReply& reply);
   void Decide();
   void BeginRound();
   void EndRound();
   bool HandOut(uint64_t trials_max);
-  bool TryReflection();
+  bool TryRewriting(bool idle);
   void End(std::string reason, bool failed = false);
 
   void QueueRuns(const std::vector<Promotion>& runs, Purpose purpose);
@@ -124,15 +131,16 @@ class Study {
   uint64_t settled_ = 0;
   uint64_t batches_ = 0;
   uint64_t reflections_ = 0;
-  uint64_t reflected_at_ = 0;  // trials settled then
+  uint64_t reflected_at_ = 0;  // trials settled when as many were due as have been asked for
+  uint64_t idle_at_ = 0;  // trials settled when prompts were rewritten for want of anything else
   uint64_t proposals_ = 0;
   bool ablating_ = false;  // a round's runs are under way
   std::optional<size_t> ablated_best_;
 
-  std::vector<Trial> open_;                   // handed out, the batch not settled
-  std::map<uint64_t, TrialResult> arrived_;   // of those
-  std::optional<ReflectionRequest> request_;  // likewise
-  std::optional<ReflectionReply> reply_;
+  std::vector<Trial> open_;                  // handed out, the batch not settled
+  std::map<uint64_t, TrialResult> arrived_;  // of those
+  std::vector<ReflectionRequest> requests_;  // likewise
+  std::map<uint64_t, ReflectionReply> replies_;
   std::optional<Ended> ended_;
 
   StudySpent spent_;

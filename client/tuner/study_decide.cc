@@ -17,7 +17,7 @@ constexpr uint64_t kSeedStride = 100'000;
 // The base is compared with what is found: it must not rest on one run.
 constexpr uint32_t kBaseRuns = 2;
 constexpr size_t kContenders = 3;
-constexpr double kRoundShareMax = 0.25;
+constexpr double kRoundShareMax = 0.2;
 // Trials that must all have failed before a study gives up.
 constexpr uint64_t kFailuresMax = 5;
 
@@ -56,7 +56,7 @@ uint64_t Study::Reserve(double share) const {
   return static_cast<uint64_t>(share * static_cast<double>(trials_ + Left()));
 }
 
-// Enough for a round about `leading`, where that is no more than a quarter of all, or else the share.
+// Enough for a round about `leading`, where that is little of all, or else the share.
 uint64_t Study::AblationReserve(const Point& leading) const {
   const size_t agents = space_.Droppable(leading).size();
   if (agents == 0 || options_.ablate_share == 0) return 0;
@@ -70,10 +70,13 @@ bool Study::NothingWorks() const {
 }
 
 size_t Study::Best() const {
-  if (ablated_best_) return *ablated_best_;
   const std::optional<size_t> winner = candidates_.Winner();
   MOA_CHECK(winner.has_value());
-  return *winner;
+  if (!ablated_best_) return *winner;
+  // What was found to do with fewer agents stays the best, unless another one is believed to be better after all.
+  const bool better = candidates_.BeliefIn(*winner).mean >
+                      candidates_.BeliefIn(*ablated_best_).mean + kScoreRounding;
+  return better ? *winner : *ablated_best_;
 }
 
 void Study::Settle() {
@@ -88,6 +91,11 @@ void Study::Settle() {
   }
   open_.clear();
   arrived_.clear();
+  Learn();
+}
+
+void Study::Learn() {
+  if (options_.sampler == SamplerKind::kSurrogate) candidates_.Learn(space_.dimensions());
 }
 
 void Study::End(std::string reason, bool failed) {
@@ -108,9 +116,10 @@ void Study::Decide() {
   if (phase_ == Phase::kSearch) {
     const uint64_t kept = for_ablation + Reserve(options_.confirm_share);
     if (left > kept) {
-      if (TryReflection()) return;
+      if (TryRewriting(false)) return;
       QueueSearch(std::min<uint64_t>(options_.parallel, left - kept));
       if (HandOut(left - kept)) return;
+      if (TryRewriting(true)) return;
     }
     phase_ = Phase::kConfirm;
     for (const Queued& run : queue_) candidates_.Unask(run.candidate);  // they do not fit any more
@@ -144,7 +153,9 @@ void Study::EndRound() {
 void Study::BeginRound() {
   while (phase_ == Phase::kAblate && queue_.empty()) {
     const std::optional<std::vector<Promotion>> runs =
-        settled_ == 0 ? std::nullopt : ablation_.Begin(space_, candidates_, Best(), Left());
+        settled_ == 0
+            ? std::nullopt
+            : ablation_.Begin(space_, candidates_, ablated_best_ ? *ablated_best_ : Best(), Left());
     if (!runs) {
       phase_ = Phase::kRefine;
       return;
@@ -211,27 +222,42 @@ bool Study::HandOut(uint64_t trials_max) {
   return true;
 }
 
-bool Study::TryReflection() {
-  if (options_.reflect_every == 0 || settled_ < reflected_at_ + options_.reflect_every)
-    return false;
+// `idle`: nothing else is new, so it is time for a rewriting, but only once between two batches.
+bool Study::TryRewriting(bool idle) {
+  if (options_.reflect_every == 0) return false;
   const bool searched =
       std::any_of(space_.slots().begin(), space_.slots().end(),
                   [](const Space::Slot& slot) { return slot.prompt.has_value(); });
   if (!searched) return false;
-  reflected_at_ = settled_;
-  Random random(options_.seed, kReflectionStream + (reflections_ << 8));
-  const std::optional<size_t> parent = ChooseParent(candidates_, random);
-  if (!parent) return false;
-  request_ = AskForEdits(space_, candidates_[*parent], options_.task);
-  request_->number = ++reflections_;
-  ++rewrites_.asked;
-  lines_.push_back(ReflectionLine(*request_));
-  return true;
+  uint64_t due = (settled_ - reflected_at_) / options_.reflect_every;
+  reflected_at_ += due * options_.reflect_every;
+  if (idle && settled_ > idle_at_) {
+    due = options_.parallel;
+    idle_at_ = settled_;
+  }
+  for (uint64_t i = 0; i < std::min<uint64_t>(due, options_.parallel); ++i) {
+    Random random(options_.seed, kReflectionStream + (reflections_ << 8));
+    const std::optional<size_t> parent = ChooseParent(candidates_, random);
+    if (!parent) break;
+    ReflectionRequest request = AskForEdits(space_, candidates_[*parent], options_.task);
+    request.number = ++reflections_;
+    ++rewrites_.asked;
+    lines_.push_back(ReflectionLine(request));
+    requests_.push_back(std::move(request));
+  }
+  return !requests_.empty();
 }
 
-void Study::SettleReply() {
-  const ReflectionReply reply = *std::exchange(reply_, std::nullopt);
-  const ReflectionRequest request = *std::exchange(request_, std::nullopt);
+void Study::SettleReplies() {
+  for (const ReflectionRequest& request : requests_) {
+    SettleReply(request, replies_.at(request.number));
+  }
+  requests_.clear();
+  replies_.clear();
+  Learn();  // of the new prompts
+}
+
+void Study::SettleReply(const ReflectionRequest& request, const ReflectionReply& reply) {
   spent_.tokens += reply.tokens;
   spent_.cost_usd += reply.cost_usd;
   absl::StatusOr<std::vector<PromptEdit>> edits =

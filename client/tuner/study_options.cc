@@ -79,7 +79,6 @@ absl::Status CheckOptions(const StudyOptions& options) {
 
 std::vector<std::pair<std::string, std::string>> DescribeOptions(const StudyOptions& options) {
   const SpaceOptions& space = options.space;
-  const ParzenOptions& parzen = options.parzen;
   return {{"base", Digest(MoaJson(options.base))},
           {"task", Digest(options.task)},
           {"job", Digest(options.job)},
@@ -87,7 +86,7 @@ std::vector<std::pair<std::string, std::string>> DescribeOptions(const StudyOpti
           {"seed", absl::StrCat(options.seed)},
           {"trials", absl::StrCat(options.trials)},
           {"parallel", absl::StrCat(options.parallel)},
-          {"sampler", options.sampler == SamplerKind::kParzen ? "tpe" : "random"},
+          {"sampler", options.sampler == SamplerKind::kSurrogate ? "gp" : "random"},
           {"search", SearchedText(space)},
           {"models", ModelsText(space)},
           {"fixed", absl::StrJoin(space.fixed, ",")},
@@ -102,9 +101,7 @@ std::vector<std::pair<std::string, std::string>> DescribeOptions(const StudyOpti
           {"ablate_share", absl::StrCat(options.ablate_share)},
           {"limits", absl::StrCat("temperature ", space.temperature_max, ", samples ",
                                   space.samples_max, ", cycles ", space.cycles_max, ", prompts ",
-                                  space.prompts_max, " of ", space.prompt_bytes_max, " bytes")},
-          {"parzen", absl::StrCat(parzen.good_share, " ", parzen.good_min, " ", parzen.draws, " ",
-                                  parzen.prior_weight, " ", parzen.width, " ", parzen.width_min)}};
+                                  space.prompts_max, " of ", space.prompt_bytes_max, " bytes")}};
 }
 
 }  // namespace moa

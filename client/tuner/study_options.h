@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "client/tuner/parzen.h"
 #include "client/tuner/space.h"
 #include "moa/v1/job.pb.h"
 
 namespace moa {
 
-enum class SamplerKind { kParzen, kRandom };
+// kSurrogate learns from all runs (surrogate.h); kRandom draws, for comparison.
+enum class SamplerKind { kSurrogate, kRandom };
 
 // What a study is: two with equal options decide alike, given equal results. A value type.
 struct StudyOptions {
@@ -26,23 +26,21 @@ struct StudyOptions {
   std::string origin{};
   SpaceOptions space{};
 
-  SamplerKind sampler = SamplerKind::kParzen;
-  ParzenOptions parzen{};
+  SamplerKind sampler = SamplerKind::kSurrogate;
   uint64_t seed = 1;
   uint64_t trials = 60;   // at most kTrialsMax
   uint32_t parallel = 4;  // trials of a batch; the more, the less each knows of the others
-  // Configurations that are drawn evenly, the base's among them, before the sampler has a say. 0: a tenth of the
-  // trials, 4 to 6.
+  // Configurations about the base, itself among them, before the sampler has a say. 0: a tenth of the trials, 4 to 6.
   uint32_t start = 0;
 
   std::vector<uint32_t> rungs = {1, 2, 4, 8};  // numbers of runs
-  double promote_share = 0.25;                 // of those on a rung
+  double promote_share = 0.15;                 // of those on a rung
   // Shares of the trials that are kept for the end: runs of those that may be the best, and of the best one without
   // each of its agents.
-  double confirm_share = 0.1;
-  double ablate_share = 0.15;
+  double confirm_share = 0.15;
+  double ablate_share = 0.1;
 
-  uint64_t reflect_every = 15;  // trials; 0: prompts stay as they are
+  uint64_t reflect_every = 2;  // trials; 0: prompts stay as they are
   // Once so much was spent nothing more is handed out. 0: no limit.
   uint64_t tokens_max = 0;
   double cost_usd_max = 0;

@@ -59,6 +59,7 @@ class FakeEvaluator final : public Evaluator {
   }
   absl::StatusOr<ReflectionReply> Rewrite(const ReflectionRequest&, const std::string& key,
                                           std::stop_token) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
     keys_.push_back(key);
     return ReflectionReply{.text = R"({"edits":[{"agent":"a","system_prompt":"Be cold."}]})"};
   }
@@ -79,7 +80,7 @@ struct Events {
     return {.handed_out = [this](const Batch&) { ++batches; },
             .trial_ended = [this](const Trial& trial,
                                   const TrialResult&) { ended.push_back(trial.number); },
-            .rewriting = [this](const ReflectionRequest&) { ++rewritings; },
+            .rewriting = [this](const Rewriting&) { ++rewritings; },
             .rewritten = [this](const ReflectionReply&) { ++replies; }};
   }
 };

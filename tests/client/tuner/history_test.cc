@@ -113,8 +113,7 @@ TEST(HistoryTest, AnotherStudysHistoryIsRefusedWithTheDifference) {
       {"promote_share", [](StudyOptions& o) { o.promote_share = 0.5; }},
       {"confirm_share", [](StudyOptions& o) { o.confirm_share = 0.2; }},
       {"ablate_share", [](StudyOptions& o) { o.ablate_share = 0.2; }},
-      {"limits", [](StudyOptions& o) { o.space.cycles_max = 2; }},
-      {"parzen", [](StudyOptions& o) { o.parzen.draws = 2; }}};
+      {"limits", [](StudyOptions& o) { o.space.cycles_max = 2; }}};
   EXPECT_EQ(changes.size(), DescribeOptions(options).size());
   for (const auto& [name, change] : changes) {
     StudyOptions other = options;

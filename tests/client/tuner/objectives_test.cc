@@ -65,18 +65,18 @@ std::vector<double> FoundBySingleRuns(const Objective& objective) {
 
 class ObjectivesTest : public testing::TestWithParam<size_t> {};
 
-// Equal budgets, equal noise: half of the searches with the estimator find something better than half of those without.
-TEST_P(ObjectivesTest, TheEstimatorFindsBetterConfigurationsThanRandomSearch) {
+// Equal budgets, equal noise: half of the searches with the surrogate find something better than half of those without.
+TEST_P(ObjectivesTest, TheSurrogateFindsBetterConfigurationsThanRandomSearch) {
   const Objective objective = Objectives()[GetParam()];
-  const double estimator = Median(Found(objective, SamplerKind::kParzen));
+  const double surrogate = Median(Found(objective, SamplerKind::kSurrogate));
   const double random = Median(Found(objective, SamplerKind::kRandom));
   const double single = Median(FoundBySingleRuns(objective));
   const double base = objective.worth(objective.base);
   RecordProperty("worth", absl::StrCat(objective.name, ": base ", base, ", single runs ", single,
-                                       ", random ", random, ", estimator ", estimator));
-  EXPECT_GT(estimator, random);
-  EXPECT_GT(estimator, single);
-  EXPECT_GT(estimator, base);
+                                       ", random ", random, ", surrogate ", surrogate));
+  EXPECT_GT(surrogate, random);
+  EXPECT_GT(surrogate, single);
+  EXPECT_GT(surrogate, base);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ObjectivesTest, testing::Range<size_t>(0, 3),

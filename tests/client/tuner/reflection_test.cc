@@ -41,24 +41,23 @@ std::map<size_t, int> Chosen(const Candidates& candidates) {
   return chosen;
 }
 
-// The one that alone passes the last check is chosen although its mean is the lowest; the one that is best nowhere is not.
-TEST(ChooseParentTest, WhoIsBestInSomeCheckIsChosen) {
+// Each as often as it may be the best, as far as one run each tells.
+TEST(ChooseParentTest, WhoMayBeTheBestIsChosen) {
   Candidates candidates;
-  const size_t good = Add(candidates, {10, 10, 0});
+  const size_t good = Add(candidates, {10, 10, 5});
   const size_t middling = Add(candidates, {9, 9, 5});
-  const size_t special = Add(candidates, {0, 0, 10});
+  const size_t bad = Add(candidates, {1, 0, 1});
   std::map<size_t, int> chosen = Chosen(candidates);
-  EXPECT_NEAR(chosen[good], 267, 50);
-  EXPECT_NEAR(chosen[special], 133, 50);
-  EXPECT_EQ(chosen[middling], 0);
+  EXPECT_GT(chosen[good], chosen[middling]);
+  EXPECT_GT(chosen[middling], 40);
+  EXPECT_LT(chosen[bad], 20);
 }
 
-TEST(ChooseParentTest, WhoIsBeatenInAllIsNot) {
+TEST(ChooseParentTest, WhoFailsInNothingTeachesNothing) {
   Candidates candidates;
-  const size_t better = Add(candidates, {10, 8});
-  Add(candidates, {10, 7});
-  std::map<size_t, int> chosen = Chosen(candidates);
-  EXPECT_EQ(chosen[better], 400);
+  Add(candidates, {10, 10});
+  const size_t worse = Add(candidates, {10, 7});
+  EXPECT_EQ(Chosen(candidates)[worse], 400);
 }
 
 TEST(ChooseParentTest, WithoutAFailedCheckThereIsNothingToLearn) {

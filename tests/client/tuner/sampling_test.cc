@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "client/tuner/dimension.h"
-#include "client/tuner/parzen.h"
 #include "client/tuner/random.h"
 
 namespace moa {
@@ -109,84 +108,24 @@ TEST(DimensionTest, MattersWhileOneOfItsGatesIsOn) {
   EXPECT_TRUE(Matters(dimensions, {0, 0, 0.5}, 0));
 }
 
-// Good near 0.2 and with choice 1, bad elsewhere.
-std::vector<Observation> Slope() {
-  std::vector<Observation> observations;
-  for (int i = 0; i < 40; ++i) {
-    const double x = (i + 0.5) / 40;
-    const double choice = i % 3;
-    observations.push_back({{x, choice}, (choice == 1 ? 0.5 : 0) - std::abs(x - 0.2)});
+TEST(DimensionTest, AMutationIsNearby) {
+  const std::vector<Dimension> dimensions = {Number(0, 1), Choice(5), Choice(5), Choice(5)};
+  Random random(3, 0);
+  double changed = 0;
+  double moved = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    const Point point = Mutated(dimensions, {0.5, 2, 2, 2}, 0, random);
+    ASSERT_GE(point[0], 0);
+    ASSERT_LE(point[0], 1);
+    size_t differ = 0;
+    for (size_t d = 0; d < 4; ++d) differ += point[d] != Point{0.5, 2, 2, 2}[d];
+    ASSERT_LE(differ, 1u);
+    changed += static_cast<double>(differ);
+    moved = std::max(moved, std::abs(point[0] - 0.5));
   }
-  return observations;
-}
-
-TEST(ParzenTest, ProposesWhatIsLikeTheGoodAndUnlikeTheBad) {
-  const ParzenEstimator estimator({Number(0, 1), Choice(3)}, Slope(), {});
-  Random random(1, 0);
-  int near = 0;
-  int chosen = 0;
-  for (int i = 0; i < 100; ++i) {
-    const Point point = estimator.Propose(random);
-    near += std::abs(point[0] - 0.2) < 0.2;
-    chosen += ChoiceAt(point, 1) == 1;
-  }
-  EXPECT_GE(near, 80);
-  EXPECT_GE(chosen, 95);
-  EXPECT_GT(estimator.LogRatio({0.2, 1}), estimator.LogRatio({0.8, 1}));
-  EXPECT_GT(estimator.LogRatio({0.2, 1}), estimator.LogRatio({0.2, 0}));
-}
-
-// What is being tried counts as bad, so the next one is drawn elsewhere.
-TEST(ParzenTest, PointsOfOneBatchDiffer) {
-  const std::vector<Dimension> dimensions = {Number(0, 1), Choice(3)};
-  const std::vector<Point> pending(8, Point{0.2, 1});
-  const ParzenEstimator alone(dimensions, Slope(), {});
-  const ParzenEstimator beside(dimensions, Slope(), pending);
-  EXPECT_LT(beside.LogRatio({0.2, 1}), alone.LogRatio({0.2, 1}));
-  EXPECT_GT(beside.LogRatio({0.6, 2}), alone.LogRatio({0.6, 2}));
-}
-
-// The number of an agent that was dropped is what it happens to be: it must teach nothing.
-TEST(ParzenTest, IgnoresWhatDidNotMatter) {
-  Dimension gated = Number(0, 1);
-  gated.gates = {0};
-  const std::vector<Dimension> dimensions = {Choice(2), gated};
-  std::vector<Observation> observations;
-  for (int i = 0; i < 10; ++i) {
-    observations.push_back({{0, 0.9}, 1});
-    observations.push_back({{1, (i + 0.5) / 10}, 0});
-  }
-  const ParzenEstimator estimator(dimensions, observations, {});
-  EXPECT_NEAR(estimator.LogRatio({1, 0.9}), estimator.LogRatio({1, 0.5}), 0.25);
-  EXPECT_EQ(estimator.LogRatio({0, 0.9}), estimator.LogRatio({0, 0.1}));
-}
-
-// One observation, or all alike, or a range of one value: no division by nothing.
-TEST(ParzenTest, LittleIsKnownAtFirst) {
-  Random random(1, 0);
-  for (const auto& observations : {std::vector<Observation>{{{0.5, 0, 3}, 0}},
-                                   std::vector<Observation>(30, Observation{{0.5, 0, 3}, 0.5})}) {
-    const ParzenEstimator estimator({Number(0, 1), Choice(1), Number(3, 3)}, observations, {});
-    for (int i = 0; i < 50; ++i) {
-      const Point point = estimator.Propose(random);
-      ASSERT_THAT(point, SizeIs(3));
-      EXPECT_GE(point[0], 0);
-      EXPECT_LE(point[0], 1);
-      EXPECT_EQ(point[1], 0);
-      EXPECT_EQ(point[2], 3);
-      EXPECT_TRUE(std::isfinite(estimator.LogRatio(point)));
-    }
-  }
-}
-
-TEST(ParzenTest, EveryChoiceStaysPossible) {
-  std::vector<Observation> observations;
-  for (int i = 0; i < 30; ++i) observations.push_back({{0.0}, 1.0});
-  const ParzenEstimator estimator({Choice(3)}, observations, {}, {.draws = 1});
-  Random random(1, 0);
-  std::set<double> seen;
-  for (int i = 0; i < 2'000; ++i) seen.insert(estimator.Propose(random)[0]);
-  EXPECT_THAT(seen, SizeIs(3));
+  // One in four is the number, which moves; choices are drawn, and may be drawn as they were.
+  EXPECT_NEAR(changed, 250 + 750 * 0.8, 80);
+  EXPECT_GT(moved, 0.3);
 }
 
 }  // namespace

@@ -75,11 +75,15 @@ TEST(StudyTest, TheOrderInWhichResultsArriveDecidesNothing) {
   std::vector<std::string> decisions;
   for (Step step = study.Next(); !std::holds_alternative<Ended>(step); step = study.Next()) {
     for (std::string& line : study.TakeLines()) decisions.push_back(std::move(line));
-    if (const auto* request = std::get_if<ReflectionRequest>(&step)) {
-      ASSERT_OK(study.RecordReply({.number = request->number,
-                                   .text = AddFailedWords(*request),
-                                   .tokens = 500,
-                                   .cost_usd = 0.001}));
+    if (const auto* rewriting = std::get_if<Rewriting>(&step)) {
+      std::vector<ReflectionRequest> requests = rewriting->requests;
+      std::reverse(requests.begin(), requests.end());
+      for (const ReflectionRequest& request : requests) {
+        ASSERT_OK(study.RecordReply({.number = request.number,
+                                     .text = AddFailedWords(request),
+                                     .tokens = 500,
+                                     .cost_usd = 0.001}));
+      }
     } else {
       std::vector<Trial> trials = std::get<Batch>(step).trials;
       std::reverse(trials.begin(), trials.end());
@@ -202,6 +206,25 @@ TEST(StudyTest, RepliesThatCannotBeUsedAreCounted) {
   }
 }
 
+// There is nothing but what the rewriting model thinks of: it is asked when the configurations that are known have run.
+TEST(StudyTest, PromptsAloneCanBeSearched) {
+  Objective objective = Prompted();
+  objective.space.models = false;
+  objective.space.temperatures = false;
+  objective.space.agents = false;
+  objective.space.cycles = false;
+  for (const uint64_t every : {1, 2, 1000}) {
+    StudyOptions options = OptionsFor(objective, 1, 40, 4);
+    options.reflect_every = every;
+    ASSERT_OK_AND_ASSIGN(Study study, Study::Create(options));
+    RunToEnd(study, objective, kNoise, AddFailedWords);
+    const StudyResult result = study.Result();
+    EXPECT_EQ(result.spent.trials, 40u) << every;
+    EXPECT_THAT(result.ranking, SizeIs(Gt(1))) << every;
+    EXPECT_GT(objective.worth(result.moa), objective.worth(objective.base)) << every;
+  }
+}
+
 TEST(StudyTest, EditsOfUnknownAgentsAreDroppedAndTheOthersKept) {
   ASSERT_OK_AND_ASSIGN(Study study, Study::Create(WholeOptions()));
   const std::vector<std::string> lines =
@@ -296,7 +319,7 @@ TEST(StudyTest, ABestConfigurationRestsOnSeveralRuns) {
     ASSERT_OK_AND_ASSIGN(Study study, Study::Create(OptionsFor(objective, seed, 60, 4)));
     RunToEnd(study, objective, seed);
     const StudyResult result = study.Result();
-    EXPECT_GE(result.best->runs, 3u);
+    EXPECT_GE(result.best->runs, 2u);
     EXPECT_LE(result.best->interval.low, result.best->mean);
     EXPECT_GE(result.best->interval.high, result.best->mean);
     EXPECT_GE(result.base->runs, 2u);

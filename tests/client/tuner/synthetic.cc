@@ -191,10 +191,12 @@ std::vector<std::string> RunToEnd(Study& study, const Objective& objective, uint
   };
   for (Step step = study.Next(); !std::holds_alternative<Ended>(step); step = study.Next()) {
     take();
-    if (const auto* request = std::get_if<ReflectionRequest>(&step)) {
-      ReflectionReply reply{.number = request->number, .tokens = 500, .cost_usd = 0.001};
-      reply.text = rewriter(*request);
-      MOA_CHECK(study.RecordReply(reply).ok());
+    if (const auto* rewriting = std::get_if<Rewriting>(&step)) {
+      for (const ReflectionRequest& request : rewriting->requests) {
+        ReflectionReply reply{.number = request.number, .tokens = 500, .cost_usd = 0.001};
+        reply.text = rewriter(request);
+        MOA_CHECK(study.RecordReply(reply).ok());
+      }
       take();
       continue;
     }
