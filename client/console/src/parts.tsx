@@ -1,6 +1,6 @@
 // Small pieces that several views are made of.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { stateText } from './format';
 
 export const Pill = ({ state, children }: { state: string; children?: ComponentChildren }) => (
@@ -32,7 +32,8 @@ export function Dialog({ title, onClose, children, narrow }: {
   narrow?: boolean;
 }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before anything is painted: who opened it still has the focus, and gets it back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
     dialog?.showModal();
@@ -50,6 +51,8 @@ export function Dialog({ title, onClose, children, narrow }: {
         event.preventDefault();
         onClose();
       }}
+      // Some browsers close it without asking.
+      onClose={() => ref.current && onClose()}
       onClick={(event) => event.target === ref.current && onClose()}
     >
       <div class="dialog-body">

@@ -218,6 +218,6 @@ describe('the web console in a browser', { timeout: 540_000 }, () => {
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    assert.equal(await page.evaluate(() => document.activeElement?.className), 'agent-name');
+    await page.waitForFunction(() => document.activeElement?.className === 'agent-name');
   });
 });
