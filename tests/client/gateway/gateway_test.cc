@@ -391,6 +391,31 @@ TEST_F(GatewayTest, NobodyIsReachableBeforeSomebodyWasReached) {
   (*found)->Close();
 }
 
+// Between two attempts, which would come after what they use is gone.
+TEST_F(GatewayTest, CloseEndsCallsThatWaitForTheirNextAttempt) {
+  Start();
+  std::atomic<int> ended{0};
+  {
+    const auto lost = Coordinators::Create(loop_, {.addresses = {"127.0.0.1:1"},
+                                                   .call_timeout = absl::Hours(1),
+                                                   .retry_for = absl::Hours(1)});
+    ASSERT_TRUE(lost.ok());
+    loop_.Post([&] {
+      for (int i = 0; i < 20; ++i) {
+        (*lost)->Call<v1::ListModelsRequest, v1::ListModelsResponse>(
+            &Coordinators::Methods::ListModels, {}, {},
+            [&](const absl::StatusOr<v1::ListModelsResponse>& models) {
+              EXPECT_EQ(models.status().code(), absl::StatusCode::kUnavailable);
+              ++ended;
+            });
+      }
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    (*lost)->Close();
+  }
+  EXPECT_EQ(ended, 20);
+}
+
 TEST_F(GatewayTest, PresetsAreAskedForOnce) {
   std::atomic<int> asked{0};
   fake_.presets = [&](v1::ListPresetsResponse* response) {
