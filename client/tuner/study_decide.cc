@@ -17,7 +17,7 @@ constexpr uint64_t kSeedStride = 100'000;
 // The base is compared with what is found: it must not rest on one run.
 constexpr uint32_t kBaseRuns = 2;
 constexpr size_t kContenders = 3;
-constexpr double kRoundShareMax = 0.2;
+constexpr double kRoundShareMax = 0.17;
 // Trials that must all have failed before a study gives up.
 constexpr uint64_t kFailuresMax = 5;
 
@@ -56,13 +56,14 @@ uint64_t Study::Reserve(double share) const {
   return static_cast<uint64_t>(share * static_cast<double>(trials_ + Left()));
 }
 
-// Enough for a round about `leading`, where that is little of all, or else the share.
+// Enough for a round about `leading`, where that is little of all; less decides nothing.
 uint64_t Study::AblationReserve(const Point& leading) const {
   const size_t agents = space_.Droppable(leading).size();
   if (agents == 0 || options_.ablate_share == 0) return 0;
   const uint64_t round = LeaveOneOut::kRunsMin * agents;
-  const uint64_t share = Reserve(options_.ablate_share);
-  return round <= Reserve(kRoundShareMax) ? std::max(share, round) : share;
+  const double all = static_cast<double>(trials_ + Left());
+  if (static_cast<double>(round) > kRoundShareMax * all) return 0;
+  return std::max(round, Reserve(options_.ablate_share));
 }
 
 bool Study::NothingWorks() const {

@@ -34,7 +34,7 @@ struct StudyOptions {
   uint32_t start = 0;
 
   std::vector<uint32_t> rungs = {1, 2, 4, 8};  // numbers of runs
-  double promote_share = 0.15;                 // of those on a rung
+  double promote_share = 0.1;                  // of those on a rung
   // Shares of the trials that are kept for the end: runs of those that may be the best, and of the best one without
   // each of its agents.
   double confirm_share = 0.15;
