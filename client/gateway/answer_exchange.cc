@@ -193,8 +193,8 @@ void AnswerExchange::Fail(const ApiError& error) {
 void AnswerExchange::ClientGone() {
   if (over_) return;
   reply_->Abandon();
-  // Where a watch is up, its end tells the coordinator.
-  const bool told = watch_ != nullptr && watch_->connected();
+  // Where a watch has brought something, its end tells the coordinator; one that was just opened may never get there.
+  const bool told = watch_ != nullptr && watch_->heard();
   if (!head_.job_id.empty() && !told) CancelJob();
   Close();
 }

@@ -109,12 +109,14 @@ void JobWatch::Connect() {
   request.set_after_sequence(options_.after_sequence);
   request.set_progress(options_.progress);
   request.set_cancel_on_disconnect(options_.cancel_on_disconnect);
+  heard_ = false;
   asked_ = coordinators_.current();
   opened_at_ = Loop::Now();
   call_ = WatchCall::Open(coordinators_, asked_, request, this);
 }
 
 void JobWatch::Received(const v1::WatchJobResponse& response) {
+  heard_ = true;
   pause_ = absl::ZeroDuration();
   connected_at_ = Loop::Now();
   for (const v1::WatchUpdate& update : response.updates()) {
@@ -130,6 +132,7 @@ void JobWatch::Received(const v1::WatchJobResponse& response) {
 
 void JobWatch::Broken(const grpc::Status& status) {
   call_ = nullptr;
+  heard_ = false;
   if (over_) return;
   // The coordinator ends a watch with OK only after the job's last event, which may have been seen long before.
   if (status.ok()) return End(absl::OkStatus());

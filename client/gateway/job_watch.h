@@ -42,8 +42,8 @@ class JobWatch {
   JobWatch(const JobWatch&) = delete;
   JobWatch& operator=(const JobWatch&) = delete;
 
-  // A call is under way, so that its end is the coordinator's to see.
-  bool connected() const { return call_ != nullptr; }
+  // The call under way has brought something: the coordinator knows of it, and will see its end.
+  bool heard() const { return heard_; }
 
  private:
   friend class WatchCall;
@@ -61,6 +61,7 @@ class JobWatch {
   absl::Duration pause_ = absl::ZeroDuration();
   absl::Time opened_at_;     // the call under way, or the last one
   absl::Time connected_at_;  // last known to be
+  bool heard_ = false;
   bool over_ = false;
 };
 

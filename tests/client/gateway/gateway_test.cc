@@ -297,6 +297,22 @@ TEST_F(GatewayTest, AClientThatLeavesEndsTheWatch) {
   EXPECT_TRUE(fake_.watched()[0].cancel_on_disconnect());
 }
 
+// A watch that was only just opened may be ended before the coordinator hears of it.
+TEST_F(GatewayTest, AClientThatLeavesBeforeTheWatchHasBroughtAnythingCancelsTheJob) {
+  std::atomic<bool> watching{false};
+  Watches({[&](Writer*, grpc::ServerContext* context) {
+    watching = true;
+    Eventually([context] { return context->IsCancelled(); });
+    return grpc::Status::CANCELLED;
+  }});
+  Start();
+  RawClient client(server_->port());
+  client.Send(RequestOf(kStream));
+  EXPECT_TRUE(Eventually([&] { return watching.load(); }));
+  client.Close();
+  EXPECT_TRUE(Eventually([&] { return cancels_ == 1; }));
+}
+
 TEST_F(GatewayTest, AClientWithAKeyCanLeaveAndComeBack) {
   Watches({[](Writer* writer, grpc::ServerContext*) {
     for (const auto& update : {Aggregated("Because."), Ended()}) Send(writer, update);
