@@ -45,6 +45,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Refuse(const absl::Stat
 
 bool WatchStream::PushUpdate(absl::string_view update) {
   MutexLock lock(mutex_);
+  if (gone_) return true;
   const bool added = Add(update, {});
   Step();
   return added;
@@ -52,6 +53,7 @@ bool WatchStream::PushUpdate(absl::string_view update) {
 
 bool WatchStream::PushEvents(absl::Span<const Text> events) {
   MutexLock lock(mutex_);
+  if (gone_) return true;
   bool added = true;
   for (const Text& event : events) {
     std::string head;
@@ -75,6 +77,7 @@ bool WatchStream::Admit(size_t bytes) {
 
 bool WatchStream::PushResponse(std::string response) {
   MutexLock lock(mutex_);
+  if (gone_) return true;
   const bool added = Admit(response.size());
   if (added) {
     waiting_bytes_ += response.size();
@@ -122,6 +125,7 @@ void WatchStream::OnWriteDone(bool ok) {
   MutexLock lock(mutex_);
   writing_ = false;
   if (!ok) {
+    gone_ = gone_ || !ending_;
     waiting_.clear();
     ending_ = true;
     end_status_ = grpc::Status::CANCELLED;
@@ -132,6 +136,7 @@ void WatchStream::OnWriteDone(bool ok) {
 void WatchStream::OnCancel() {
   MutexLock lock(mutex_);
   if (ending_) return;
+  gone_ = true;
   ending_ = true;
   end_status_ = grpc::Status::CANCELLED;
   waiting_.clear();
@@ -151,12 +156,12 @@ void WatchStream::OnDone() {
 bool WatchStream::Sink::Push(const v1::WatchUpdate& update) {
   const std::string bytes = update.SerializeAsString();
   MutexLock lock(mutex_);
-  return stream_ != nullptr && stream_->PushUpdate(bytes);
+  return stream_ == nullptr || stream_->PushUpdate(bytes);
 }
 
 bool WatchStream::Sink::Events(absl::Span<const Text> payloads) {
   MutexLock lock(mutex_);
-  return stream_ != nullptr && stream_->PushEvents(payloads);
+  return stream_ == nullptr || stream_->PushEvents(payloads);
 }
 
 bool WatchStream::Sink::Started(const Plan& plan, uint32_t task, uint32_t attempt,
@@ -184,7 +189,7 @@ bool WatchStream::Sink::Delta(const Plan& plan, const DeltaPiece& piece) {
 bool WatchStream::Sink::Relay(const v1::WatchJobResponse& response) {
   std::string bytes = response.SerializeAsString();
   MutexLock lock(mutex_);
-  return stream_ != nullptr && stream_->PushResponse(std::move(bytes));
+  return stream_ == nullptr || stream_->PushResponse(std::move(bytes));
 }
 
 void WatchStream::Sink::End(const absl::Status& status) {

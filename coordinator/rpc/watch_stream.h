@@ -64,7 +64,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   };
 
   WatchStream() = default;
-  // False when the watch is over.
+  // False when the watch is over by other doing than the client's.
   bool PushUpdate(absl::string_view update) ABSL_LOCKS_EXCLUDED(mutex_);
   bool PushEvents(absl::Span<const Text> events) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether so many bytes more may wait; ends the watch when not.
@@ -85,6 +85,9 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);  // gRPC's while writing_
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  // The client has left. What is pushed until the watch is taken back is thrown away, but the watch is not over for the
+  // coordinator: its end by Unwatch is what cancels the job where that was asked for.
+  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };
