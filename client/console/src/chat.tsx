@@ -98,6 +98,7 @@ function Turn({ id, last, presets, onState }: TurnOptions) {
   );
   const [stopping, setStopping] = useState(false);
   const [shown, setShown] = useState(last);
+  const [timed, setTimed] = useState(false);
   const ended = hasEnded(view.state);
   // The agents of the newest question are looked at; those of earlier ones make way.
   useEffect(() => setShown(last), [last]);
@@ -144,9 +145,9 @@ function Turn({ id, last, presets, onState }: TurnOptions) {
           {shown && (view.stages.length ? <Stages job={job} models={models} /> : !ended && <p class="muted">Waiting for a free slot…</p>)}
         </details>
         <LiveAnswer job={job} />
-        <details class="course">
+        <details class="course" onToggle={(event) => setTimed(event.currentTarget.open)}>
           <summary>Timeline of the calls</summary>
-          <Timeline job={job} />
+          {timed && <Timeline job={job} />}
         </details>
       </div>
     </article>

@@ -57,13 +57,14 @@ export class LiveJob {
     this.touchAll();
   }
 
-  private touch(keys: string[]): void {
+  private touch(keys: string[], lastFrame?: number): void {
     this.pace.add(keys);
     if (this.frame || this.pace.isEmpty) return;
-    this.frame = requestAnimationFrame(() => {
+    this.frame = requestAnimationFrame((now) => {
       this.frame = 0;
-      for (const key of this.pace.take()) for (const callback of this.watchers.get(key) ?? []) callback();
-      this.touch([]);
+      const due = this.pace.take(lastFrame === undefined ? undefined : now - lastFrame);
+      for (const key of due) for (const callback of this.watchers.get(key) ?? []) callback();
+      this.touch([], now);
     });
   }
 

@@ -9,16 +9,17 @@ import { Bar, Dialog, Fact, Notice, Pill } from './parts';
 import type { WireFailedAttempt } from './wire';
 
 // More than fits into a card; the rest is behind a click. A text that grows is laid out in every frame, dozens of them at
-// once, so that what cannot be seen of it is left away.
+// once, so that what cannot be seen of it is left away; the cards of many agents are smaller.
 const previewCharacters = 500;
 const growingCharacters = 320;
+const growingCharactersOfMany = 180;
+const manyAgents = 12;
 
 const dense = (text: string): string => text.replace(/\n{2,}/g, '\n');
 
-function preview(task: Task): string {
+function preview(task: Task, many: boolean): string {
   if (task.state === 'RUNNING') {
-    const text = task.content || task.reasoning;
-    return text ? dense(text.slice(-growingCharacters)) : 'Waiting for the first token…';
+    return dense(task.tail.slice(many ? -growingCharactersOfMany : -growingCharacters)) || 'Waiting for the first token…';
   }
   if (task.content) return dense(task.content.slice(0, previewCharacters));
   if (task.result?.error?.message) return task.result.error.message;
@@ -38,13 +39,14 @@ export type Models = Record<string, string>;
 interface CardOptions {
   job: LiveJob;
   task: Task;
+  many: boolean;
   models: Models;
   onOpen: (task: Task) => void;
 }
 
-function AgentCard({ job, task, models, onOpen }: CardOptions) {
+function AgentCard({ job, task, many, models, onOpen }: CardOptions) {
   useWatch(job, task.key);
-  const text = preview(task);
+  const text = preview(task, many);
   const share = task.result?.share_of_answer;
   const judged = task.kind === 'propose' && task.state === 'SUCCEEDED' && job.view.state === 'SUCCEEDED' && share !== undefined;
   return (
@@ -54,7 +56,7 @@ function AgentCard({ job, task, models, onOpen }: CardOptions) {
         <Pill state={task.state} />
       </div>
       <div class="agent-model">{task.model || models[task.agent] || '\u00a0'}</div>
-      <div class={`agent-text ${text.length > 260 ? 'is-long' : ''}`}><div>{text}</div></div>
+      <div class={`agent-text ${text.length > (many ? 130 : 260) ? 'is-long' : ''}`}><div>{text}</div></div>
       <div class="agent-facts">
         <span title="run time"><RunTime job={job.view} task={task} /></span>
         {tokensOf(task) !== null && <span>{count(tokensOf(task))} tokens</span>}
@@ -129,7 +131,8 @@ export function TaskDialog({ job, task, onClose }: { job: LiveJob; task: Task; o
   );
 }
 
-function StageView({ job, stage, models, onOpen }: Omit<CardOptions, 'task'> & { stage: Stage }) {
+function StageView({ job, stage, models, onOpen }: Omit<CardOptions, 'task' | 'many'> & { stage: Stage }) {
+  const many = stage.tasks.length > manyAgents;
   const done = stage.tasks.filter((task) => task.result !== null || hasEnded(task.state)).length;
   return (
     <div class="stage">
@@ -138,8 +141,8 @@ function StageView({ job, stage, models, onOpen }: Omit<CardOptions, 'task'> & {
         <span class="muted"> {stage.tasks.length === 1 ? '1 call' : `${done} of ${stage.tasks.length}`}</span>
       </h3>
       {stage.notes.map((note, index) => <p key={index} class="muted note">{note}</p>)}
-      <ul class={`agents ${stage.tasks.length > 12 ? 'many' : ''}`}>
-        {stage.tasks.map((task) => <AgentCard key={task.key} job={job} task={task} models={models} onOpen={onOpen} />)}
+      <ul class={`agents ${many ? 'many' : ''}`}>
+        {stage.tasks.map((task) => <AgentCard key={task.key} job={job} task={task} many={many} models={models} onOpen={onOpen} />)}
       </ul>
     </div>
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type JobUpdate, answerOf, apply, join, merge, newJob, stageTitle, tasksOf } from '../../../client/console/src/job';
+import { type JobUpdate, answerOf, apply, bytesOf, join, merge, newJob, stageTitle, tasksOf } from '../../../client/console/src/job';
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
 const task = (agent: string, sample = 0, kind = 'propose', layer = 1) => ({ agent, sample, kind, layer, round: 1 });
@@ -78,15 +78,38 @@ describe('a job from its events', () => {
 });
 
 describe('pieces of a text', () => {
+  it('are counted as UTF-8', () => {
+    for (const text of ['', 'plain', 'Grüße', '\u07ff\u0800\uffff', '🙂', 'a🙂b🙂', '\ud83d', '\ude42', '\ud83dx', '\ude42\ud83d', '\ud83d\ud83d\ude42']) {
+      assert.equal(bytesOf(text), new TextEncoder().encode(text).length, JSON.stringify(text));
+    }
+  });
+
   it('are joined by bytes, not characters', () => {
     let text = join('', 0, 0, 'Grüße');
     assert.equal(text.bytes, 7);
     text = join(text.text, text.bytes, 7, ' 🙂');
-    assert.deepEqual(text, { text: 'Grüße 🙂', bytes: 12 });
+    assert.deepEqual(text, { text: 'Grüße 🙂', bytes: 12, added: ' 🙂' });
   });
   it('may overlap or come again', () => {
-    assert.deepEqual(join('Hello', 5, 3, 'lo you'), { text: 'Hello you', bytes: 9 });
-    assert.deepEqual(join('Hello', 5, 1, 'ell'), { text: 'Hello', bytes: 5 });
-    assert.deepEqual(join('Hello', 5, 0, 'Hello, all'), { text: 'Hello, all', bytes: 10 });
+    assert.deepEqual(join('Hello', 5, 3, 'lo you'), { text: 'Hello you', bytes: 9, added: ' you' });
+    assert.deepEqual(join('Hello', 5, 1, 'ell'), { text: 'Hello', bytes: 5, added: '' });
+    assert.deepEqual(join('Hello', 5, 0, 'Hello, all'), { text: 'Hello, all', bytes: 10, added: 'Hello, all' });
+  });
+  it('leave the end of what grows at hand: the answer’s once there is any', () => {
+    const job = newJob('j');
+    const id = { agent: 'a', sample: 0, layer: 1, round: 1, kind: 'propose', attempt: 1 };
+    const tail = (update: object): string => {
+      apply(job, { type: 'task_delta', ...id, ...update }, 0);
+      return tasksOf(job)[0]!.tail;
+    };
+    assert.equal(tail({ reasoning_offset: 0, reasoning: 'Hm' }), 'Hm');
+    assert.equal(tail({ reasoning_offset: 2, reasoning: ', well' }), 'Hm, well');
+    assert.equal(tail({ content_offset: 0, content: 'It' }), 'It');
+    assert.equal(tail({ reasoning_offset: 8, reasoning: ' then' }), 'It');
+    assert.equal(tail({ content_offset: 1, content: 'ts' }), 'Its');
+    assert.equal(tail({ content_offset: 0, content: 'It is' }), 'It is');
+    assert.equal(tail({ content_offset: 5, content: 'x'.repeat(1000) }).length, 400);
+    assert.equal(tail({ attempt: 2, content_offset: 0, content: 'Anew' }), 'Anew');
+    assert.equal(tasksOf(job)[0]!.content, 'Anew');
   });
 });

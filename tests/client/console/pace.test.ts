@@ -26,6 +26,22 @@ describe('drawing', () => {
     assert.ok(Math.min(...drawn(17)) >= 30);
   });
 
+  it('draws fewer at once while frames come late, and more again after', () => {
+    const keys = Array.from({ length: 64 }, (_, i) => `task ${i}`);
+    const pace = new Pace();
+    const share = (sinceLast?: number): number => {
+      pace.add(keys);
+      return pace.take(sinceLast).length;
+    };
+    assert.equal(share(), 16);
+    assert.ok(share(33) < 16);
+    for (let i = 0; i < 20; ++i) share(33);
+    assert.equal(share(33), 4);
+    assert.equal(share(), 4, 'a pause tells nothing');
+    for (let i = 0; i < 130; ++i) share(16.7);
+    assert.equal(share(16.7), 16);
+  });
+
   it('never lets the job as a whole wait, and forgets no change', () => {
     const pace = new Pace();
     const keys = Array.from({ length: 20 }, (_, i) => `task ${i}`);

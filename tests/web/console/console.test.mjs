@@ -39,6 +39,7 @@ describe('the web console in a browser', { timeout: 540_000 }, () => {
       await page.locator('.answer').scrollIntoViewIfNeeded();
       await view.check('3-answer');
       await page.getByText('Timeline of the calls').click();
+      await page.locator('.timeline li').nth(6).waitFor();
       assert.equal(await page.locator('.timeline li').count(), 7);
       await page.locator('.timeline').scrollIntoViewIfNeeded();
       await view.check('4-timeline');
