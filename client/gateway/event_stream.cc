@@ -4,6 +4,12 @@
 #include "client/gateway/event_json.h"
 
 namespace moa::gateway {
+namespace {
+
+// More is not gathered.
+constexpr size_t kPieceBytes = 64 << 10;
+
+}  // namespace
 
 void EventStream::Start(Coordinators& coordinators, Options options, std::shared_ptr<Reply> reply) {
   const std::shared_ptr<EventStream> stream(
@@ -28,6 +34,7 @@ void EventStream::Begin() {
                         .progress = options_.progress},
       JobWatch::Callbacks{
           .updated = [self](const v1::WatchUpdate& update) { self->Updated(update); },
+          .caught_up = [self] { self->Write(); },
           .ended = [self](const absl::Status& status) { self->Ended(status); }});
   SetTimer();
 }
@@ -36,13 +43,14 @@ void EventStream::Updated(const v1::WatchUpdate& update) {
   if (over_) return;
   for (const v1::TaskId& task : update.event().layer_started().tasks()) tasks_[task.index()] = task;
   const EventText text = EventTextOf(update, tasks_);
-  const std::string id =
-      update.has_event() ? absl::StrCat("id: ", update.event().sequence(), "\n") : "";
-  Write(absl::StrCat(id, "event: ", text.name, "\ndata: ", text.json, "\n\n"));
+  if (update.has_event()) absl::StrAppend(&gathered_, "id: ", update.event().sequence(), "\n");
+  absl::StrAppend(&gathered_, "event: ", text.name, "\ndata: ", text.json, "\n\n");
+  if (gathered_.size() >= kPieceBytes) Write();
 }
 
 void EventStream::Ended(const absl::Status& status) {
   if (over_) return;
+  Write();
   if (!reply_->streaming()) {
     if (status.ok()) {
       reply_->Send(HttpResponse(204));
@@ -53,15 +61,18 @@ void EventStream::Ended(const absl::Status& status) {
     reply_->End();
   } else {
     const ApiError error = ErrorOfStatus(status);
-    Write(absl::StrCat("event: error\ndata: ", ErrorJson(error), "\n\n"));
+    absl::StrAppend(&gathered_, "event: error\ndata: ", ErrorJson(error), "\n\n");
+    Write();
     reply_->End(error.status);
   }
   Close();
 }
 
-void EventStream::Write(absl::string_view piece) {
+void EventStream::Write() {
+  if (over_ || gathered_.empty()) return;
   reply_->StartStream();
-  reply_->Write(piece);
+  reply_->Write(gathered_);
+  gathered_.clear();
   written_at_ = Loop::Now();
 }
 
@@ -72,7 +83,8 @@ void EventStream::SetTimer() {
         if (self == nullptr || self->over_) return;
         self->timer_ = 0;
         if (Loop::Now() - self->written_at_ >= self->options_.keep_alive) {
-          self->Write(": keep-alive\n\n");
+          self->gathered_ = ": keep-alive\n\n";
+          self->Write();
         }
         self->SetTimer();
       });

@@ -37,7 +37,8 @@ class EventStream final : public std::enable_shared_from_this<EventStream> {
   void Updated(const v1::WatchUpdate& update);
   void Ended(const absl::Status& status);
   void SetTimer();
-  void Write(absl::string_view piece);
+  // What is gathered, as one piece: with many agents that stream, one for each update would cost more than the text.
+  void Write();
   void Close();
 
   Coordinators& coordinators_;
@@ -46,6 +47,7 @@ class EventStream final : public std::enable_shared_from_this<EventStream> {
   std::unique_ptr<JobWatch> watch_;
   TaskIds tasks_;
   bool over_ = false;
+  std::string gathered_;
   absl::Time written_at_ = Loop::Now();
   Loop::TimerId timer_ = 0;  // 0: none
 };

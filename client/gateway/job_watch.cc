@@ -128,6 +128,7 @@ void JobWatch::Received(const v1::WatchJobResponse& response) {
     callbacks_.updated(update);
     if (update.event().has_ended()) End(absl::OkStatus());
   }
+  if (!over_ && callbacks_.caught_up != nullptr) callbacks_.caught_up();
 }
 
 void JobWatch::Broken(const grpc::Status& status) {

@@ -33,6 +33,8 @@ class JobWatch {
   };
   struct Callbacks {
     std::function<void(const v1::WatchUpdate&)> updated;
+    // Where given: those that came at once have been handed over.
+    std::function<void()> caught_up = nullptr;
     // The last one. OK: the job's last event has been handed over, or comes no later than `after_sequence`.
     std::function<void(const absl::Status&)> ended;
   };
