@@ -64,15 +64,15 @@ void WorkerSession::OnMessage(v1::WorkerMessage message) {
         OnFinished(&finished);
       }
       return;
-    case v1::WorkerMessage::kDelta: {
+    case v1::WorkerMessage::kDelta:
       last_progress_ = last_received_;
-      v1::AttemptDelta* delta = message.mutable_delta();
-      return coordinator_.AttemptDelta(worker_, this, RefFromProto(delta->ref()),
-                                       {.content_offset = delta->content_offset(),
-                                        .content = Text(std::move(*delta->mutable_content())),
-                                        .reasoning_offset = delta->reasoning_offset(),
-                                        .reasoning = Text(std::move(*delta->mutable_reasoning()))});
-    }
+      return OnDelta(message.mutable_delta());
+    case v1::WorkerMessage::kDeltaBatch:
+      last_progress_ = last_received_;
+      for (v1::AttemptDelta& delta : *message.mutable_delta_batch()->mutable_deltas()) {
+        OnDelta(&delta);
+      }
+      return;
     case v1::WorkerMessage::kStatus: {
       const v1::WorkerStatus& status = message.status();
       draining_ = status.draining();
@@ -112,6 +112,15 @@ void WorkerSession::OnOffer(v1::OfferAttempts* offer) {
   std::vector<AttemptRef> withdrawn;
   for (const v1::AttemptRef& ref : offer->withdrawn()) withdrawn.push_back(RefFromProto(ref));
   coordinator_.WorkerOffers(worker_, this, HeldFromProto(offer->mutable_held()), withdrawn);
+}
+
+void WorkerSession::OnDelta(v1::AttemptDelta* delta) {
+  coordinator_.loop().AssertHeld();
+  coordinator_.AttemptDelta(worker_, this, RefFromProto(delta->ref()),
+                            {.content_offset = delta->content_offset(),
+                             .content = Text(std::move(*delta->mutable_content())),
+                             .reasoning_offset = delta->reasoning_offset(),
+                             .reasoning = Text(std::move(*delta->mutable_reasoning()))});
 }
 
 void WorkerSession::OnFinished(v1::AttemptFinished* finished) {

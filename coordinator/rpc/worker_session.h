@@ -49,6 +49,7 @@ class WorkerSession final : public WorkerLink {
 
  private:
   void OnHello(v1::Hello* hello);
+  void OnDelta(v1::AttemptDelta* delta);
   void OnFinished(v1::AttemptFinished* finished);
   void OnOffer(v1::OfferAttempts* offer);
   // The key under which the worker has this context; sends it first when it has not.

@@ -96,7 +96,7 @@ void CallRunner::SetDeltas(Key key, bool on) {
   call.deltas = on;
   call.content_sent = 0;
   call.reasoning_sent = 0;
-  call.next_delta_time = absl::InfinitePast();
+  call.begun = false;
 }
 
 void CallRunner::StopDeltas() {
@@ -108,24 +108,39 @@ void CallRunner::StopDeltas() {
   last_deltas_.clear();
 }
 
-bool CallRunner::NextDelta(absl::Time now, v1::AttemptDelta* delta) {
-  if (!last_deltas_.empty()) {
-    *delta = std::move(last_deltas_.front());
+std::vector<v1::AttemptDelta> CallRunner::TakeDeltas(absl::Time now, size_t bytes_max) {
+  std::vector<v1::AttemptDelta> deltas;
+  size_t bytes = 0;
+  const auto take = [&](v1::AttemptDelta delta) {
+    bytes += delta.content().size() + delta.reasoning().size();
+    deltas.push_back(std::move(delta));
+  };
+  while (!last_deltas_.empty() && bytes < bytes_max) {
+    take(std::move(last_deltas_.front()));
     last_deltas_.pop_front();
-    return true;
   }
-  if (waiting_ == 0) return false;
-  for (auto& [key, call] : calls_) {
-    if (!call.waiting || call.next_delta_time > now) continue;
-    call.waiting = false;
-    --waiting_;
-    const std::optional<upstream::CallProgress> progress = client_.Progress(call.id);
-    if (!progress.has_value()) continue;
-    if (!FillDelta(call, progress->content, progress->reasoning, delta)) continue;
-    call.next_delta_time = now + kDeltaInterval;
-    return true;
+  bool all = true;
+  if (waiting_ > 0) {
+    for (auto& [key, call] : calls_) {
+      if (!call.waiting || DueAt(call) > now) continue;
+      if (bytes >= bytes_max) {
+        all = false;
+        break;
+      }
+      call.waiting = false;
+      --waiting_;
+      const std::optional<upstream::CallProgress> progress = client_.Progress(call.id);
+      v1::AttemptDelta delta;
+      if (!progress.has_value() ||
+          !FillDelta(call, progress->content, progress->reasoning, &delta)) {
+        continue;
+      }
+      take(std::move(delta));
+      call.begun = true;
+    }
   }
-  return false;
+  if (!deltas.empty() && all && now >= next_beat_) next_beat_ = now + kDeltaInterval;
+  return deltas;
 }
 
 bool CallRunner::FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,
@@ -150,7 +165,7 @@ absl::Time CallRunner::NextDeltaTime() const {
   absl::Time next = absl::InfiniteFuture();
   if (waiting_ == 0) return next;
   for (const auto& [key, call] : calls_) {
-    if (call.waiting) next = std::min(next, call.next_delta_time);
+    if (call.waiting) next = std::min(next, DueAt(call));
   }
   return next;
 }

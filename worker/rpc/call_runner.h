@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -16,9 +17,9 @@
 
 namespace moa::worker {
 
-// The calls that run for one coordinator, and the deltas that it wants of them. The first
-// delta of an attempt goes out at once, the next ones at most every kDeltaInterval, each with all text that
-// has come since: tokens come one by one, and a message for each would cost more than the call.
+// The calls that run for one coordinator, and the deltas that it wants of them. The first delta of an attempt goes out at
+// once. The next ones keep one beat, all calls' together, at most every kDeltaInterval, each with all text that has come
+// since: tokens come one by one, and a message for each, or for each call, would cost more than the calls.
 //
 // Deltas are read from the client's text when they are sent, so nothing is buffered here and a slow
 // coordinator gets fewer, larger ones.
@@ -53,11 +54,11 @@ class CallRunner {
   void SetDeltas(Key key, bool on);
   // The stream that wanted deltas is gone.
   void StopDeltas();
-  // The next delta to send now, if there is one.
-  bool NextDelta(absl::Time now, v1::AttemptDelta* delta);
-  // Before this attempt's result may be sent, NextDelta must have had its last word.
+  // What there is to send now; empty: nothing. More than some `bytes_max` of text wait for the next time.
+  std::vector<v1::AttemptDelta> TakeDeltas(absl::Time now, size_t bytes_max);
+  // Before an attempt's result may be sent, TakeDeltas must have had its last word.
   bool has_last_deltas() const { return !last_deltas_.empty(); }
-  // When NextDelta has the next one; InfiniteFuture when nothing is waiting.
+  // When there is something to take; InfiniteFuture when nothing is waiting.
   absl::Time NextDeltaTime() const;
 
   size_t running() const { return calls_.size(); }
@@ -78,13 +79,17 @@ class CallRunner {
     std::string model;
     bool deltas = false;
     bool waiting = false;  // text has come since the last delta
-    absl::Time next_delta_time = absl::InfinitePast();
+    bool begun = false;    // its first delta has gone out
     size_t content_sent = 0;
     size_t reasoning_sent = 0;
   };
 
   void OnText(Key key);
   void OnDone(Key key, upstream::CallResult result);
+  // When this one's next delta may go out.
+  absl::Time DueAt(const Call& call) const {
+    return call.begun ? next_beat_ : absl::InfinitePast();
+  }
   // False when there is nothing new.
   static bool FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,
                         v1::AttemptDelta* delta);
@@ -93,6 +98,7 @@ class CallRunner {
   const Done done_;
   absl::flat_hash_map<Key, Call> calls_;
   size_t waiting_ = 0;  // calls with `waiting`, so that the usual case costs nothing
+  absl::Time next_beat_ = absl::InfinitePast();
   std::deque<v1::AttemptDelta> last_deltas_;  // of calls that have ended; at most one each
 };
 

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kSilenceLimitDefault = absl::Seconds(30);
 constexpr absl::Duration kSilenceLimitMin = absl::Milliseconds(100);
 constexpr absl::Duration kSilenceLimitMax = absl::Minutes(10);
-// Results in one message; more go in the next one, while this one is being parsed.
+// Results or text in one message; more go in the next one, while this one is being parsed.
 constexpr size_t kBatchBytesMax = 1 << 20;
 
 double RandomFraction() { return static_cast<double>(RandomSeed() >> 11) * 0x1.0p-53; }
@@ -304,6 +304,18 @@ bool Session::NextOffer(v1::OfferAttempts* message) {
   return message->held_size() > 0 || message->withdrawn_size() > 0;
 }
 
+bool Session::NextDeltas(absl::Time now, v1::WorkerMessage* message) {
+  std::vector<v1::AttemptDelta> deltas = calls_.TakeDeltas(now, kBatchBytesMax);
+  if (deltas.empty()) return false;
+  if (deltas.size() == 1) {
+    *message->mutable_delta() = std::move(deltas.front());
+    return true;
+  }
+  auto* batch = message->mutable_delta_batch()->mutable_deltas();
+  for (v1::AttemptDelta& delta : deltas) *batch->Add() = std::move(delta);
+  return true;
+}
+
 bool Session::NextMessage(absl::Time now, v1::WorkerMessage* message) {
   if (std::exchange(status_due_, false)) {
     v1::WorkerStatus* status = message->mutable_status();
@@ -316,7 +328,7 @@ bool Session::NextMessage(absl::Time now, v1::WorkerMessage* message) {
   if (std::exchange(offers_changed_, false) && NextOffer(message->mutable_offer())) return true;
   message->Clear();
   // The last text of an attempt comes before its result.
-  if (calls_.has_last_deltas()) return calls_.NextDelta(now, message->mutable_delta());
+  if (calls_.has_last_deltas()) return NextDeltas(now, message);
   if (attempts_.has_unreported()) {
     const std::vector<FinishedPtr> batch = attempts_.TakeUnreported(kBatchBytesMax);
     if (batch.size() == 1) {
@@ -328,7 +340,7 @@ bool Session::NextMessage(absl::Time now, v1::WorkerMessage* message) {
     }
     return true;
   }
-  if (calls_.NextDelta(now, message->mutable_delta())) return true;
+  if (NextDeltas(now, message)) return true;
   if (!std::exchange(heartbeat_due_, false)) return false;
   message->mutable_heartbeat()->set_progressing(calls_.CountProgressing(heartbeat_time_));
   heartbeat_time_ = now;

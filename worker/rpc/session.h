@@ -128,6 +128,8 @@ class Session {
   // False when the coordinator knows them all.
   bool NextOffer(v1::OfferAttempts* message);
 
+  // False when there is no text to send now.
+  bool NextDeltas(absl::Time now, v1::WorkerMessage* message);
   bool NextMessage(absl::Time now, v1::WorkerMessage* message);
   v1::WorkerMessage MakeHello();
   // Time has passed: connects, gives up, sends heartbeats, closes orphans.

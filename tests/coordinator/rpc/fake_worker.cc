@@ -107,6 +107,18 @@ void FakeWorker::Delta(const v1::RunTask& task, uint64_t offset, const std::stri
   Send(message);
 }
 
+void FakeWorker::Deltas(const std::vector<v1::RunTask>& tasks, uint64_t offset,
+                        const std::string& content) {
+  v1::WorkerMessage message;
+  for (const v1::RunTask& task : tasks) {
+    v1::AttemptDelta* delta = message.mutable_delta_batch()->add_deltas();
+    *delta->mutable_ref() = task.ref();
+    delta->set_content_offset(offset);
+    delta->set_content(content);
+  }
+  Send(message);
+}
+
 grpc::Status FakeWorker::Finish() {
   finished_ = true;
   v1::CoordinatorMessage message;

@@ -42,6 +42,8 @@ class FakeWorker {
   void Succeed(const v1::RunTask& task, const std::string& content);
   void Fail(const v1::RunTask& task, v1::ErrorCode code, bool retryable);
   void Delta(const v1::RunTask& task, uint64_t offset, const std::string& content);
+  // The same for several tasks at once.
+  void Deltas(const std::vector<v1::RunTask>& tasks, uint64_t offset, const std::string& content);
 
   // The stream's status; reads what is left.
   grpc::Status Finish();

@@ -194,6 +194,34 @@ TEST_F(CallTest, DeltasThatAreAskedForLateBeginWithTheTextSoFar) {
   EXPECT_EQ(message.delta().content(), "abcd");
 }
 
+TEST_F(CallTest, DeltasOfSeveralCallsComeInOneMessage) {
+  for (const uint32_t index : {1, 2}) {
+    v1::RunTask task = MakeTask(index, "stream abcdefgh");
+    task.set_stream_deltas(true);
+    session_->Run(task);
+  }
+  int begun = 0;
+  while (begun < 2) {
+    const v1::WorkerMessage message = session_->Next();
+    ASSERT_NE(message.kind_case(), v1::WorkerMessage::KIND_NOT_SET);
+    begun += message.has_delta() ? 1 : message.delta_batch().deltas_size();
+  }
+  v1::CoordinatorMessage again;
+  for (const uint32_t index : {1, 2}) {
+    v1::StreamDeltas* deltas = again.mutable_batch()->add_messages()->mutable_stream_deltas();
+    *deltas->mutable_ref() = MakeRef(index);
+    deltas->set_on(true);
+  }
+  Send(again);
+  const v1::WorkerMessage message = session_->Next();
+  std::set<uint32_t> tasks;
+  for (const v1::AttemptDelta& delta : message.delta_batch().deltas()) {
+    EXPECT_EQ(delta.content(), "abcd");
+    tasks.insert(delta.ref().task_index());
+  }
+  EXPECT_THAT(tasks, ElementsAre(1, 2));
+}
+
 TEST_F(CallTest, NobodyWatchingMeansNoDeltas) {
   provider_.Release();
   session_->Run(MakeTask(1, "stream abcdefgh"));
