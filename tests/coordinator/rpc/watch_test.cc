@@ -1,9 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/coordinator/rpc/fake_worker.h"
 #include "tests/coordinator/rpc/test_coordinator.h"
 
@@ -153,6 +158,26 @@ TEST(WatchTest, ALateWatcherGetsTheTextSoFar) {
   EXPECT_EQ(first.Rest().back().ended().state(), v1::JOB_STATE_SUCCEEDED);
 }
 
+TEST(WatchTest, TextOfSeveralTasksComesAtOnce) {
+  TestCoordinator coordinator;
+  const std::string id = coordinator.Submit(SmallJob(2));
+  Watcher watcher(coordinator, id, 0, true);
+  watcher.Next();  // the watch stands
+  FakeWorker worker(coordinator.workers(), {});
+  const std::vector<v1::RunTask> tasks = {worker.NextRun(), worker.NextRun()};
+  worker.Deltas(tasks, 0, "Hello");
+  worker.Deltas(tasks, 5, ", world");
+  std::map<uint32_t, std::string> texts;
+  for (int i = 0; i < 4; ++i) {
+    const v1::TaskDelta delta = watcher.NextDelta();
+    EXPECT_EQ(delta.content_offset(), texts[delta.task().index()].size());
+    texts[delta.task().index()] += delta.content();
+  }
+  EXPECT_THAT(texts, testing::UnorderedElementsAre(
+                         testing::Pair(tasks[0].ref().task_index(), "Hello, world"),
+                         testing::Pair(tasks[1].ref().task_index(), "Hello, world")));
+}
+
 TEST(WatchTest, ATaskDispatchedWhileSomebodyWatchesStreamsFromItsStart) {
   TestCoordinator coordinator;
   const std::string id = coordinator.Submit(SmallJob(0));
@@ -221,6 +246,39 @@ TEST(WatchTest, AJobIsCancelledWithItsWatcherWhereThatWasAskedFor) {
   const v1::Job job = coordinator.Wait(id);
   EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
   EXPECT_THAT(job.error().message(), HasSubstr("disconnected"));
+}
+
+// Whose client leaves while text streams in: pieces are on their way to it until the last moment.
+TEST(WatchTest, AJobIsCancelledWithAWatcherThatLeavesInMidStream) {
+  TestCoordinator coordinator;
+  for (int round = 0; round < 20; ++round) {
+    FakeWorker worker(coordinator.workers(), {.id = absl::StrCat("worker-", round)});
+    const std::string id = coordinator.Submit(SmallJob(0));
+    const v1::RunTask task = worker.NextRun();
+    v1::WatchJobRequest request;
+    request.set_job_id(id);
+    request.set_progress(true);
+    request.set_cancel_on_disconnect(true);
+    const auto context = TestContext();
+    const auto stream = coordinator.jobs().WatchJob(context.get(), request);
+    EXPECT_TRUE(worker.NextStreamDeltas().on());
+    std::atomic<bool> cancelled = false;
+    std::thread streaming([&] {
+      for (uint64_t offset = 0; !cancelled && offset < 100'000; ++offset) {
+        worker.Delta(task, offset, "x");
+        absl::SleepFor(absl::Microseconds(20));  // so that nothing piles up before the cancelling
+      }
+    });
+    v1::WatchJobResponse response;
+    while (stream->Read(&response) && !response.updates().rbegin()->has_task_delta()) {
+    }
+    context->TryCancel();
+    stream->Finish();
+    EXPECT_EQ(worker.NextCancel().job_id(), id);
+    cancelled = true;
+    streaming.join();
+    EXPECT_EQ(coordinator.Wait(id).state(), v1::JOB_STATE_CANCELLED);
+  }
 }
 
 TEST(WatchTest, TooManyWatchersAreRefused) {
