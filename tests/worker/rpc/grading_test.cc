@@ -127,10 +127,12 @@ TEST_F(GradingTest, WhatItCannotDoIsSaidAndCanBeTriedElsewhere) {
 }
 
 TEST_F(GradingTest, DrainsWhileAProgramRuns) {
-  session_->Run(Task(0, "import time\ndef f(a, b): time.sleep(0.3); return a + b"));
+  session_->Run(Task(0, "import time\ndef f(a, b): time.sleep(1); return a + b"));
   // It has begun.
   const auto used = [&] { return Scrape().find("slots{state=\"used\"} 1") != std::string::npos; };
-  for (int i = 0; i < 20'000 && !used(); ++i) absl::SleepFor(absl::Milliseconds(1));
+  bool begun = used();
+  for (int i = 0; i < 20'000 && !begun; ++i, begun = used()) absl::SleepFor(absl::Milliseconds(1));
+  ASSERT_TRUE(begun);
   worker_->Drain();
   const v1::AttemptFinished finished = session_->NextFinished();
   EXPECT_TRUE(finished.has_completion());
