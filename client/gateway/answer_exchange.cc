@@ -89,6 +89,7 @@ void AnswerExchange::Submitted(const v1::SubmitJobResponse& response) {
       context_.coordinators,
       JobWatch::Options{.job_id = head_.job_id,
                         .progress = request_.stream,
+                        .answer_only = true,
                         .cancel_on_disconnect = idempotency_key_.empty()},
       JobWatch::Callbacks{
           .updated = [self](const v1::WatchUpdate& update) { self->Updated(update); },

@@ -108,6 +108,7 @@ void JobWatch::Connect() {
   request.set_job_id(options_.job_id);
   request.set_after_sequence(options_.after_sequence);
   request.set_progress(options_.progress);
+  request.set_answer_only(options_.answer_only);
   request.set_cancel_on_disconnect(options_.cancel_on_disconnect);
   heard_ = false;
   asked_ = coordinators_.current();

@@ -28,6 +28,7 @@ class JobWatch {
     std::string job_id;
     uint64_t after_sequence = 0;  // 0: from the beginning
     bool progress = false;
+    bool answer_only = false;
     bool cancel_on_disconnect = false;
     absl::Duration reconnect_for = absl::Seconds(30);  // without a coordinator
   };

@@ -281,6 +281,7 @@ absl::Status Client::Watch(absl::string_view job_id, const WatchOptions& options
   request.set_after_sequence(options.after_sequence);
   request.set_progress(options.progress);
   request.set_cancel_on_disconnect(options.cancel_on_disconnect);
+  request.set_answer_only(options.answer_only);
   absl::Time outage_begin = absl::Now();
   absl::Duration patience = state_->options.retry_for;
   Backoff backoff;

@@ -96,6 +96,8 @@ struct WatchOptions {
   // Also task starts and token deltas, which are not stored: after a reconnect the text so far of running tasks comes
   // again, as a delta at offset 0.
   bool progress = true;
+  // With `progress`: no token deltas but the aggregator's, for who shows the answer alone.
+  bool answer_only = false;
   // The coordinator cancels the job when this program goes away, or its connection breaks, before the end.
   bool cancel_on_disconnect = false;
   // For how long Watch tries to come back after it had been connected; then it returns why it could not. Zero: not at

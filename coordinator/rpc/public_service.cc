@@ -304,6 +304,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* PublicService::WatchJob(
   return WatchStream::Start(coordinator_, Peers::IsMarked(*context) ? nullptr : peers_, *id,
                             {.after_sequence = request.after_sequence(),
                              .progress = request.progress(),
+                             .answer_only = request.answer_only(),
                              .cancel_on_disconnect = request.cancel_on_disconnect()});
 }
 

@@ -46,7 +46,7 @@ class WatchRoute::PeerStream final : public grpc::ClientReadReactor<v1::WatchJob
 };
 
 WatchRoute::WatchRoute(Coordinator& coordinator, Peers* peers, const JobId& id,
-                       const Coordinator::WatchOptions& options, std::shared_ptr<RelaySink> sink)
+                       const WatchOptions& options, std::shared_ptr<RelaySink> sink)
     : coordinator_(coordinator),
       peers_(peers),
       id_(id),
@@ -93,6 +93,7 @@ void WatchRoute::WatchThere(const std::string& address) {
     request.set_after_sequence(options_.after_sequence);
     request.set_progress(options_.progress);
     request.set_cancel_on_disconnect(options_.cancel_on_disconnect);
+    request.set_answer_only(options_.answer_only);
     stream = peer_ = new PeerStream(shared_from_this(), std::move(request));
   }
   stream->Open(peers_->At(address));

@@ -23,8 +23,8 @@ namespace moa {
 class WatchRoute : public std::enable_shared_from_this<WatchRoute> {
  public:
   // `peers` is null where requests are not passed on. Both are borrowed and outlive every call.
-  WatchRoute(Coordinator& coordinator, Peers* peers, const JobId& id,
-             const Coordinator::WatchOptions& options, std::shared_ptr<RelaySink> sink);
+  WatchRoute(Coordinator& coordinator, Peers* peers, const JobId& id, const WatchOptions& options,
+             std::shared_ptr<RelaySink> sink);
 
   void Start();
   // The client has gone: ends the watch at its source.
@@ -48,7 +48,7 @@ class WatchRoute : public std::enable_shared_from_this<WatchRoute> {
   const std::shared_ptr<RelaySink> sink_;
 
   Mutex mutex_;
-  Coordinator::WatchOptions options_ ABSL_GUARDED_BY(mutex_);  // after_sequence moves on
+  WatchOptions options_ ABSL_GUARDED_BY(mutex_);  // after_sequence moves on
   absl::Time lost_ ABSL_GUARDED_BY(mutex_) =
       absl::InfiniteFuture();                           // since when there is no source
   PeerStream* peer_ ABSL_GUARDED_BY(mutex_) = nullptr;  // owns itself until it has ended

@@ -26,9 +26,9 @@ void AppendTag(int number, size_t size, std::string* out) {
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Start(
-    Coordinator& coordinator, Peers* peers, const JobId& id,
-    const Coordinator::WatchOptions& options) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::Start(Coordinator& coordinator,
+                                                               Peers* peers, const JobId& id,
+                                                               const WatchOptions& options) {
   auto* stream = new WatchStream();  // deletes itself in OnDone
   stream->sink_ = std::make_shared<Sink>(stream);
   stream->route_ = std::make_shared<WatchRoute>(coordinator, peers, id, options, stream->sink_);

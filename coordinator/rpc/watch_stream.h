@@ -33,9 +33,9 @@ class RelaySink : public WatchSink {
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   // `peers`, which may be null, as WatchRoute has it.
-  static grpc::ServerWriteReactor<grpc::ByteBuffer>* Start(
-      Coordinator& coordinator, Peers* peers, const JobId& id,
-      const Coordinator::WatchOptions& options);
+  static grpc::ServerWriteReactor<grpc::ByteBuffer>* Start(Coordinator& coordinator, Peers* peers,
+                                                           const JobId& id,
+                                                           const WatchOptions& options);
   // A call that ends at once with `status`.
   static grpc::ServerWriteReactor<grpc::ByteBuffer>* Refuse(const absl::Status& status);
 

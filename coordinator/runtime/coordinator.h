@@ -98,11 +98,6 @@ class Coordinator {
   // `read` runs on the reader's thread, where it may block.
   void ReadStore(absl::AnyInvocable<void(JobStore&)> read);
 
-  struct WatchOptions {
-    uint64_t after_sequence = 0;
-    bool progress = false;              // also what is not stored
-    bool cancel_on_disconnect = false;  // Unwatch before the job's end cancels it
-  };
   // Replays events after `after_sequence` into `sink`, then follows. The sink is ended with NOT_FOUND,
   // RESOURCE_EXHAUSTED (too many watchers), UNAVAILABLE (draining) or OK. Owners of the sink: the caller and
   // this coordinator until the end or Unwatch.
@@ -205,6 +200,8 @@ class Coordinator {
   void PublishStarted(LiveJob& job, uint32_t task) MOA_ON_LOOP;
   void EndWatches(LiveJob& job, const absl::Status& status) MOA_ON_LOOP;
   void DropWatches(LiveJob& job, const std::vector<WatchId>& ids) MOA_ON_LOOP;
+  // Has workers begin and stop to forward what the running tasks say, now that the job's readers are others.
+  void SwitchStreams(LiveJob& job, const LiveJob::Readers& before) MOA_ON_LOOP;
 
   // Constant after construction; thread-safe themselves.
   Loop& loop_;

@@ -195,8 +195,8 @@ void Coordinator::SettleOffers(LiveJob& job) {
     if (!TakeHeld(offer.worker, offer.held)) {
       // Nobody wants it: claimed to be closed.
       link->Cancel(ref);
-    } else if (job.progress_watches > 0) {
-      link->StreamDeltas(ref, true);
+    } else {
+      if (job.readers.Read(*job.plan, ref.task)) link->StreamDeltas(ref, true);
       PublishStarted(job, ref.task);
     }
   }

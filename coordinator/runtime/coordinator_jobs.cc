@@ -274,7 +274,7 @@ void Coordinator::HearScheduler() {
     LiveJob* job = FindJob(ref.job);
     if (job == nullptr) continue;
     // What a watcher has read of the answer is not contradicted by another attempt's.
-    const bool is_read = job->progress_watches > 0 && ref.task == job->plan->aggregator_task();
+    const bool is_read = job->readers.progress > 0 && ref.task == job->plan->aggregator_task();
     if (!is_read) Apply(*job, HedgeRequested{.ref = ref}, {});
   }
   for (const auto& [ref, until] : scheduler_.TakeClosed(now)) {
@@ -321,6 +321,7 @@ void Coordinator::Dispatch(const Assignment& assignment) {
   }
   const CallInput input = job->machine.Input(assignment.ref.task);
   const TraceHeaders& client = job->machine.trace();
+  const bool is_read = job->readers.Read(*job->plan, assignment.ref.task);
   const bool kept = worker.link->Run(
       {.ref = assignment.ref,
        .input = &input,
@@ -331,8 +332,8 @@ void Coordinator::Dispatch(const Assignment& assignment) {
                     ? client
                     : options_.tracer->HeadersOf(assignment.ref.job, client, assignment.ref.task),
        .timeout = job->machine.accepted_at() + job->plan->deadline - now + kBackstop,
-       .stream = options_.stream_always || job->progress_watches > 0,
-       .stream_deltas = job->progress_watches > 0});
+       .stream = options_.stream_always || is_read,
+       .stream_deltas = is_read});
   if (kept) job->kept_by.insert(assignment.worker);
   if (!hedge) PublishStarted(*job, assignment.ref.task);
 }

@@ -23,6 +23,7 @@ struct WatchEntry {
   std::shared_ptr<WatchSink> sink;
   uint64_t sent = 0;  // the last sequence pushed, or after_sequence
   bool progress = false;
+  bool answer_only = false;  // with progress: no text but the aggregator's
   bool cancel_on_disconnect = false;
   bool paced = false;  // events wait for its turn in paced_
   absl::Time last_push = absl::InfinitePast();

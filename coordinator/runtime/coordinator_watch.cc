@@ -10,6 +10,11 @@ namespace {
 // A watcher's events come in so many messages a second at most (1 / this), however fast its job moves.
 constexpr absl::Duration kWatchPace = absl::Milliseconds(20);
 
+// Whether this watch wants what that task says.
+bool Wants(const LiveJob& job, const WatchEntry& watch, uint32_t task) {
+  return watch.progress && (!watch.answer_only || task == job.plan->aggregator_task());
+}
+
 }  // namespace
 
 Coordinator::WatchId Coordinator::Watch(const JobId& id, const WatchOptions& options,
@@ -55,13 +60,17 @@ void Coordinator::AddWatch(WatchId watch, LiveJob& job, const WatchOptions& opti
                    .sink = sink,
                    .sent = options.after_sequence,
                    .progress = options.progress,
+                   .answer_only = options.answer_only,
                    .cancel_on_disconnect = options.cancel_on_disconnect};
   if (!CatchUp(job, entry)) return;
   watches_.emplace(watch, std::move(entry));
   job.watches.push_back(watch);
   if (!options.progress) return;
 
-  const bool first = job.progress_watches++ == 0;
+  const LiveJob::Readers before = job.readers;
+  ++job.readers.progress;
+  if (!options.answer_only) ++job.readers.all_text;
+  SwitchStreams(job, before);
   const JobMachine& machine = job.machine;
   if (machine.stages_started() == 0 || machine.ended()) return;
   const Stage& stage = job.plan->stages[machine.stages_started() - 1];
@@ -71,14 +80,12 @@ void Coordinator::AddWatch(WatchId watch, LiveJob& job, const WatchOptions& opti
     if (task.state != TaskState::kRunning) continue;
     keeps_up = keeps_up && sink->Started(*job.plan, i, task.current.attempt, task.worker);
     const auto text = job.texts.find(i);
-    if (text != job.texts.end()) {
+    if (text != job.texts.end() && Wants(job, watches_.at(watch), i)) {
       keeps_up = keeps_up && sink->Delta(*job.plan, {.task = i,
                                                      .attempt = text->second.attempt,
                                                      .content = Text(text->second.content),
                                                      .reasoning = Text(text->second.reasoning)});
     }
-    const WorkerId* worker = scheduler_.WorkerOf(task.current);
-    if (first && worker != nullptr) LinkOf(*worker)->StreamDeltas(task.current, true);
   }
   if (!keeps_up) DropWatches(job, {watch});
 }
@@ -98,20 +105,31 @@ void Coordinator::Unwatch(WatchId id) {
 }
 
 void Coordinator::DropWatches(LiveJob& job, const std::vector<WatchId>& ids) {
+  const LiveJob::Readers before = job.readers;
   for (const WatchId id : ids) {
     const auto it = watches_.find(id);
     if (it == watches_.end()) continue;
-    if (it->second.progress) --job.progress_watches;
+    if (it->second.progress) --job.readers.progress;
+    if (it->second.progress && !it->second.answer_only) --job.readers.all_text;
     job.watches.erase(std::remove(job.watches.begin(), job.watches.end(), id), job.watches.end());
     watches_.erase(it);
   }
-  if (job.progress_watches > 0 || job.texts.empty()) return;
-  for (const auto& [task, text] : job.texts) {
-    const AttemptRef& ref = job.machine.task(task).current;
-    const WorkerId* worker = scheduler_.WorkerOf(ref);
-    if (worker != nullptr) LinkOf(*worker)->StreamDeltas(ref, false);
+  SwitchStreams(job, before);
+}
+
+void Coordinator::SwitchStreams(LiveJob& job, const LiveJob::Readers& before) {
+  const JobMachine& machine = job.machine;
+  if (machine.stages_started() == 0 || machine.ended()) return;
+  const Stage& stage = job.plan->stages[machine.stages_started() - 1];
+  for (uint32_t i = stage.first_task; i < stage.first_task + stage.task_count; ++i) {
+    const bool is_read = job.readers.Read(*job.plan, i);
+    if (is_read == before.Read(*job.plan, i)) continue;
+    if (!is_read) job.texts.erase(i);
+    const JobMachine::Task& task = machine.task(i);
+    if (task.state != TaskState::kRunning) continue;
+    const WorkerId* worker = scheduler_.WorkerOf(task.current);
+    if (worker != nullptr) LinkOf(*worker)->StreamDeltas(task.current, is_read);
   }
-  job.texts.clear();
 }
 
 bool Coordinator::CatchUp(const LiveJob& job, WatchEntry& watch) {
@@ -152,7 +170,7 @@ void Coordinator::PublishPaced() {
 }
 
 void Coordinator::PublishStarted(LiveJob& job, uint32_t task) {
-  if (job.progress_watches == 0) return;
+  if (job.readers.progress == 0) return;
   const JobMachine::Task& state = job.machine.task(task);
   std::vector<WatchId> slow;
   for (const WatchId id : job.watches) {
@@ -171,7 +189,7 @@ void Coordinator::AttemptDelta(const WorkerId& id, const WorkerLink* link, const
   const WorkerId* where = scheduler_.WorkerOf(ref);
   LiveJob* job = FindJob(ref.job);
   if (job == nullptr || LinkOf(id) != link || where == nullptr || *where != id ||
-      job->progress_watches == 0)
+      !job->readers.Read(*job->plan, ref.task))
     return;
   if (job->machine.task(ref.task).current != ref) return;
   LiveJob::TaskText& text = job->texts[ref.task];
@@ -193,7 +211,8 @@ void Coordinator::AttemptDelta(const WorkerId& id, const WorkerLink* link, const
   std::vector<WatchId> slow;
   for (const WatchId watch_id : job->watches) {
     WatchEntry& watch = watches_.at(watch_id);
-    if (watch.progress && !(CatchUp(*job, watch) && watch.sink->Delta(*job->plan, piece))) {
+    if (!Wants(*job, watch, ref.task)) continue;
+    if (!CatchUp(*job, watch) || !watch.sink->Delta(*job->plan, piece)) {
       slow.push_back(watch_id);
     }
   }
@@ -207,7 +226,7 @@ void Coordinator::EndWatches(LiveJob& job, const absl::Status& status) {
     watches_.erase(it);
   }
   job.watches.clear();
-  job.progress_watches = 0;
+  job.readers = {};
   job.texts.clear();
 }
 

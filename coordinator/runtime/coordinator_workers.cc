@@ -74,9 +74,9 @@ void Coordinator::WorkerJoined(WorkerHello hello, WorkerLink* link) {
   link->ConfirmSlots(workers_.at(id).info.hello.slots);
   for (const AttemptRef& ref : keep) {
     LiveJob* job = FindJob(ref.job);
-    if (job == nullptr || job->progress_watches == 0 || scheduler_.WorkerOf(ref) == nullptr)
-      continue;
-    link->StreamDeltas(ref, true);  // a new stream forwards nothing until it is asked
+    if (job == nullptr || scheduler_.WorkerOf(ref) == nullptr) continue;
+    // A new stream forwards nothing until it is asked.
+    if (job->readers.Read(*job->plan, ref.task)) link->StreamDeltas(ref, true);
     PublishStarted(*job, ref.task);
   }
 }
@@ -196,11 +196,11 @@ void Coordinator::CalibrateEstimator(LiveJob& job, uint32_t task, const Usage& u
 
 // A task whose shown attempt failed goes on with its hedge: watchers are told, and get its text from the beginning.
 void Coordinator::ShowSuccessor(LiveJob& job, const AttemptRef& ended) {
-  if (job.progress_watches == 0 || job.machine.ended()) return;
+  if (job.readers.progress == 0 || job.machine.ended()) return;
   const AttemptRef& current = job.machine.task(ended.task).current;
   const WorkerId* worker = scheduler_.WorkerOf(current);
   if (current == ended || worker == nullptr) return;
-  LinkOf(*worker)->StreamDeltas(current, true);
+  if (job.readers.Read(*job.plan, ended.task)) LinkOf(*worker)->StreamDeltas(current, true);
   PublishStarted(job, ended.task);
 }
 

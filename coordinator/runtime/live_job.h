@@ -25,11 +25,20 @@ struct LiveJob {
   LiveJob(JobId id, std::shared_ptr<const Plan> job_plan, const JobMachine::Options& options)
       : plan(std::move(job_plan)), machine(std::move(id), plan, options) {}
 
-  // What a task's running attempt has said so far; kept only while somebody watches the job's progress.
+  // What a task's running attempt has said so far; kept only while somebody reads it.
   struct TaskText {
     uint32_t attempt = 0;
     std::string content;
     std::string reasoning;
+  };
+  // Who follows more than what is stored.
+  struct Readers {
+    uint32_t progress = 0;
+    uint32_t all_text = 0;  // of those: who wants what every task says, not the answer alone
+
+    bool Read(const Plan& plan, uint32_t task) const {
+      return all_text > 0 || (progress > 0 && task == plan.aggregator_task());
+    }
   };
   // A record on its way to the disk.
   struct Unstored {
@@ -49,7 +58,7 @@ struct LiveJob {
   std::vector<Text> events;
   std::vector<Unstored> unstored;  // in order
   std::vector<uint64_t> watches;
-  uint32_t progress_watches = 0;
+  Readers readers;
   std::map<uint32_t, std::string> fallbacks;  // the model of each task that left its agent's first
   std::map<uint32_t, TaskText> texts;         // by task
   // Called with the machine once the terminal record is on disk, or with why that will not be here.

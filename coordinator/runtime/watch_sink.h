@@ -21,6 +21,13 @@ struct DeltaPiece {
   Text reasoning;
 };
 
+struct WatchOptions {
+  uint64_t after_sequence = 0;
+  bool progress = false;              // also what is not stored
+  bool answer_only = false;           // with progress: no text but the aggregator's
+  bool cancel_on_disconnect = false;  // Unwatch before the job's end cancels it
+};
+
 // Where one watcher's messages go. Methods are called on the coordinator's loop or on its reader's thread, one
 // at a time; they do not block. An implementation bounds what it buffers: when its reader is too slow it
 // ends the watch itself, returns false, and the runtime drops it.

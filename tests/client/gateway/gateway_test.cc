@@ -163,6 +163,7 @@ TEST_F(GatewayTest, AnswersWithWhatTheAggregatorSaid) {
   // Deltas are not asked for where nobody sees them.
   EXPECT_FALSE(fake_.watched()[0].progress());
   EXPECT_TRUE(fake_.watched()[0].cancel_on_disconnect());
+  EXPECT_TRUE(fake_.watched()[0].answer_only());
   EXPECT_FALSE(fake_.submitted()[0].idempotency_key().empty());
 }
 

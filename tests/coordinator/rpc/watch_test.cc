@@ -21,12 +21,13 @@ using testing::HasSubstr;
 class Watcher {
  public:
   Watcher(TestCoordinator& coordinator, const std::string& id, uint64_t after = 0,
-          bool progress = false)
+          bool progress = false, bool answer_only = false)
       : context_(TestContext()) {
     v1::WatchJobRequest request;
     request.set_job_id(id);
     request.set_after_sequence(after);
     request.set_progress(progress);
+    request.set_answer_only(answer_only);
     stream_ = coordinator.jobs().WatchJob(context_.get(), request);
   }
   ~Watcher() {
@@ -176,6 +177,58 @@ TEST(WatchTest, TextOfSeveralTasksComesAtOnce) {
   EXPECT_THAT(texts, testing::UnorderedElementsAre(
                          testing::Pair(tasks[0].ref().task_index(), "Hello, world"),
                          testing::Pair(tasks[1].ref().task_index(), "Hello, world")));
+}
+
+// What the others say is not even sent to the coordinator.
+TEST(WatchTest, WhoWantsTheAnswerAloneGetsTheAggregatorsTextAlone) {
+  TestCoordinator coordinator;
+  const std::string id = coordinator.Submit(SmallJob(2));
+  Watcher watcher(coordinator, id, 0, true, true);
+  watcher.Next();  // the watch stands
+  FakeWorker worker(coordinator.workers(), {});
+  for (int i = 0; i < 2; ++i) {
+    const v1::RunTask task = worker.NextRun();
+    EXPECT_FALSE(task.stream_deltas());
+    worker.Delta(task, 0, "of no use");  // of a worker that says it all the same
+    worker.Succeed(task, "an answer");
+  }
+  const v1::RunTask task = worker.NextRun();
+  EXPECT_TRUE(task.stream_deltas());
+  worker.Delta(task, 0, "The answer");
+  int started = 0;
+  v1::WatchUpdate update = watcher.Next();
+  for (; !update.has_task_delta(); update = watcher.Next()) started += update.has_task_started();
+  EXPECT_EQ(started, 3);
+  EXPECT_EQ(update.task_delta().content(), "The answer");
+  worker.Succeed(task, "The answer");
+  EXPECT_EQ(watcher.Rest().back().ended().state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST(WatchTest, TextIsForwardedWhileSomebodyWantsIt) {
+  TestCoordinator coordinator;
+  FakeWorker worker(coordinator.workers(), {});
+  const std::string id = coordinator.Submit(SmallJob(2));
+  const std::vector<v1::RunTask> agents = {worker.NextRun(), worker.NextRun()};
+  Watcher answer(coordinator, id, 0, true, true);
+  answer.Next();
+  {
+    Watcher all(coordinator, id, 0, true);
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(worker.NextStreamDeltas().on());
+    worker.Delta(agents[0], 0, "Hm");
+    EXPECT_EQ(all.NextDelta().content(), "Hm");
+  }
+  // Also that of the one which had not said anything yet.
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(worker.NextStreamDeltas().on());
+  for (const v1::RunTask& agent : agents) worker.Succeed(agent, "an answer");
+  const v1::RunTask aggregator = worker.NextRun();
+  EXPECT_TRUE(aggregator.stream_deltas());
+  worker.Delta(aggregator, 0, "So");
+  EXPECT_EQ(answer.NextDelta().content(), "So");
+  Watcher late(coordinator, id, 0, true);
+  EXPECT_EQ(late.NextDelta().content(), "So");
+  worker.Delta(aggregator, 2, " be it");
+  EXPECT_EQ(answer.NextDelta().content(), " be it");
+  EXPECT_EQ(late.NextDelta().content(), " be it");
 }
 
 TEST(WatchTest, ATaskDispatchedWhileSomebodyWatchesStreamsFromItsStart) {
