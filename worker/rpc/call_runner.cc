@@ -1,6 +1,5 @@
 #include "worker/rpc/call_runner.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -45,7 +44,7 @@ void CallRunner::Drop(Key key) {
   const auto it = calls_.find(key);
   if (it == calls_.end()) return;
   const upstream::CallId id = it->second.id;
-  if (it->second.waiting) --waiting_;
+  SetWaiting(it->second, false);
   *it->second.place = {};
   calls_.erase(it);
   client_.Cancel(id);
@@ -54,19 +53,23 @@ void CallRunner::Drop(Key key) {
 void CallRunner::MoveTo(CallRunner& to, Key key, Key key_there) {
   const auto it = calls_.find(key);
   MOA_CHECK(it != calls_.end());
+  SetWaiting(it->second, false);
   Call call = std::move(it->second);
   calls_.erase(it);
-  if (call.waiting) --waiting_;
-  call.waiting = call.deltas = false;
+  call.deltas = false;
   *call.place = {.runner = &to, .key = key_there};
   to.calls_.emplace(key_there, std::move(call));
 }
 
+void CallRunner::SetWaiting(Call& call, bool waiting) {
+  if (std::exchange(call.waiting, waiting) == waiting) return;
+  waiting ? ++waiting_ : --waiting_;
+  if (!call.begun) waiting ? ++beginning_ : --beginning_;
+}
+
 void CallRunner::OnText(Key key) {
   const auto it = calls_.find(key);
-  if (it == calls_.end() || !it->second.deltas || it->second.waiting) return;
-  it->second.waiting = true;
-  ++waiting_;
+  if (it != calls_.end() && it->second.deltas) SetWaiting(it->second, true);
 }
 
 void CallRunner::OnDone(Key key, upstream::CallResult result) {
@@ -81,7 +84,7 @@ void CallRunner::OnDone(Key key, upstream::CallResult result) {
       last_deltas_.push_back(std::move(delta));
     }
   }
-  if (call.waiting) --waiting_;
+  SetWaiting(call, false);
   calls_.erase(it);
   done_(key, std::move(result));
 }
@@ -90,21 +93,19 @@ void CallRunner::SetDeltas(Key key, bool on) {
   const auto it = calls_.find(key);
   if (it == calls_.end()) return;
   Call& call = it->second;
-  if (call.waiting) --waiting_;
-  call.waiting = on;
-  if (on) ++waiting_;
+  SetWaiting(call, false);
   call.deltas = on;
   call.content_sent = 0;
   call.reasoning_sent = 0;
   call.begun = false;
+  SetWaiting(call, on);
 }
 
 void CallRunner::StopDeltas() {
   for (auto& [key, call] : calls_) {
     call.deltas = false;
-    call.waiting = false;
+    SetWaiting(call, false);
   }
-  waiting_ = 0;
   last_deltas_.clear();
 }
 
@@ -119,16 +120,16 @@ std::vector<v1::AttemptDelta> CallRunner::TakeDeltas(absl::Time now, size_t byte
     take(std::move(last_deltas_.front()));
     last_deltas_.pop_front();
   }
+  const bool on_beat = now >= next_beat_;
   bool all = true;
-  if (waiting_ > 0) {
+  if (beginning_ > 0 || (on_beat && waiting_ > 0)) {
     for (auto& [key, call] : calls_) {
-      if (!call.waiting || DueAt(call) > now) continue;
+      if (!call.waiting || (call.begun && !on_beat)) continue;
       if (bytes >= bytes_max) {
         all = false;
         break;
       }
-      call.waiting = false;
-      --waiting_;
+      SetWaiting(call, false);
       const std::optional<upstream::CallProgress> progress = client_.Progress(call.id);
       v1::AttemptDelta delta;
       if (!progress.has_value() ||
@@ -139,7 +140,7 @@ std::vector<v1::AttemptDelta> CallRunner::TakeDeltas(absl::Time now, size_t byte
       call.begun = true;
     }
   }
-  if (!deltas.empty() && all && now >= next_beat_) next_beat_ = now + kDeltaInterval;
+  if (!deltas.empty() && all && on_beat) next_beat_ = now + kDeltaInterval;
   return deltas;
 }
 
@@ -161,13 +162,8 @@ bool CallRunner::FillDelta(Call& call, absl::string_view content, absl::string_v
 }
 
 absl::Time CallRunner::NextDeltaTime() const {
-  if (!last_deltas_.empty()) return absl::InfinitePast();
-  absl::Time next = absl::InfiniteFuture();
-  if (waiting_ == 0) return next;
-  for (const auto& [key, call] : calls_) {
-    if (call.waiting) next = std::min(next, DueAt(call));
-  }
-  return next;
+  if (!last_deltas_.empty() || beginning_ > 0) return absl::InfinitePast();
+  return waiting_ > 0 ? next_beat_ : absl::InfiniteFuture();
 }
 
 uint32_t CallRunner::CountProgressing(absl::Time since) const {

@@ -78,18 +78,15 @@ class CallRunner {
     AttemptRef ref;
     std::string model;
     bool deltas = false;
-    bool waiting = false;  // text has come since the last delta
-    bool begun = false;    // its first delta has gone out
+    bool waiting = false;  // text has come since the last delta; changed by SetWaiting
+    bool begun = false;    // its first delta has gone out; changed only while it does not wait
     size_t content_sent = 0;
     size_t reasoning_sent = 0;
   };
 
   void OnText(Key key);
   void OnDone(Key key, upstream::CallResult result);
-  // When this one's next delta may go out.
-  absl::Time DueAt(const Call& call) const {
-    return call.begun ? next_beat_ : absl::InfinitePast();
-  }
+  void SetWaiting(Call& call, bool waiting);
   // False when there is nothing new.
   static bool FillDelta(Call& call, absl::string_view content, absl::string_view reasoning,
                         v1::AttemptDelta* delta);
@@ -97,7 +94,9 @@ class CallRunner {
   CallClient& client_;
   const Done done_;
   absl::flat_hash_map<Key, Call> calls_;
-  size_t waiting_ = 0;  // calls with `waiting`, so that the usual case costs nothing
+  // So that nothing is looked through while nothing is due: calls that wait, and those of them that have not begun.
+  size_t waiting_ = 0;
+  size_t beginning_ = 0;
   absl::Time next_beat_ = absl::InfinitePast();
   std::deque<v1::AttemptDelta> last_deltas_;  // of calls that have ended; at most one each
 };

@@ -154,6 +154,28 @@ TEST_F(CallRunnerTest, TheLastTextIsThereWhenTheCallHasEnded) {
   EXPECT_FALSE(runner_.has_last_deltas());
 }
 
+TEST_F(CallRunnerTest, ACallThatIsGoneIsNotWaitedFor) {
+  CallRunner other(client_, [](CallRunner::Key, upstream::CallResult) {});
+  for (const uint32_t task : {1, 2, 3}) {
+    Start(task);
+    client_.Text(task, "a");
+  }
+  runner_.Drop(1);
+  client_.End(2);
+  runner_.MoveTo(other, 3, 3);
+  EXPECT_EQ(other.NextDeltaTime(), absl::InfiniteFuture()) << "nobody has asked there";
+  EXPECT_THAT(Take(kStart), ElementsAre("2:0:a"));
+  EXPECT_EQ(runner_.NextDeltaTime(), absl::InfiniteFuture());
+  Start(4);
+  client_.Text(4, "b");
+  EXPECT_THAT(Take(kStart), ElementsAre("4:0:b"));
+  client_.Text(4, "c");
+  EXPECT_EQ(runner_.NextDeltaTime(), kStart + kBeat);
+  other.SetDeltas(3, true);
+  EXPECT_THAT(other.TakeDeltas(kStart, kNoBound), SizeIs(1));
+  other.Drop(3);
+}
+
 TEST_F(CallRunnerTest, WhoAsksAgainGetsTheTextFromItsStartAtOnce) {
   Start(1);
   client_.Text(1, "ab");
