@@ -1,5 +1,7 @@
 #include "client/gateway/event_stream.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "client/gateway/event_json.h"
 
@@ -71,8 +73,8 @@ void EventStream::Ended(const absl::Status& status) {
 void EventStream::Write() {
   if (over_ || gathered_.empty()) return;
   reply_->StartStream();
-  reply_->Write(gathered_);
-  gathered_.clear();
+  // Its memory goes, too: a stream that was told much may then be idle for long.
+  reply_->Write(std::exchange(gathered_, {}));
   written_at_ = Loop::Now();
 }
 
