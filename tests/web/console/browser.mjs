@@ -17,7 +17,7 @@ const waitMs = 30_000;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = process.env.MOA_SCREENSHOTS;
 
-const launch = () =>
+export const launch = () =>
   chromium.launch({
     executablePath: process.env.MOA_CHROMIUM ?? '/usr/bin/chromium',
     // Root has no sandbox of its own to offer.

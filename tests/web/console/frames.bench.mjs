@@ -6,8 +6,8 @@
 // texts drawn a second, and how many cores the browser and the cluster took.
 import { readFileSync, readdirSync } from 'node:fs';
 import http from 'node:http';
-import { chromium } from 'playwright-core';
 import { startCluster } from '../gateway/cluster.mjs';
+import { launch } from './browser.mjs';
 
 const agents = 64;
 // A model of the simulator that has one pace for replies of any length, in tokens a second.
@@ -120,24 +120,32 @@ function play(target, rate) {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-const browser = await chromium.launch({ executablePath: process.env.MOA_CHROMIUM, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
-for (const rate of rates) {
+async function measureBoth(browser, rate) {
   const cluster = await startCluster({
     simulatorFlags: ['--time-scale', `${modelTokensPerSecond / rate}`, '--slow-queue-share', '0', '--reply-tokens', `${rate * streamedS}`],
     workerFlags: ['--slots', `${agents}`],
   });
-  const layers = [{ agents: [{ name: 'many', model, samples: agents, max_completion_tokens: 32000 }] }];
-  const body = JSON.stringify({ prompt: 'Sixty-four at once', moa: { layers, aggregator: { model } } });
-  const { job_id: id } = await (await fetch(`${cluster.url}/v1/jobs`, { method: 'POST', body })).json();
-  await measure(browser, rate, 'live', cluster.url, id);
-  await fetch(`${cluster.url}/v1/jobs/${id}/cancel`, { method: 'POST' });
   const player = await play(cluster.url, rate);
-  // One that is still to run: the stored job says that the other was cancelled.
-  await cluster.stopWorker();
-  const { job_id: queued } = await (await fetch(`${cluster.url}/v1/jobs`, { method: 'POST', body })).json();
-  await measure(browser, rate, 'played', `http://127.0.0.1:${player.address().port}`, queued);
-  player.closeAllConnections();
-  player.close();
-  await cluster.stop();
+  try {
+    const layers = [{ agents: [{ name: 'many', model, samples: agents, max_completion_tokens: 32000 }] }];
+    const body = JSON.stringify({ prompt: 'Sixty-four at once', moa: { layers, aggregator: { model } } });
+    const submit = async () => (await (await fetch(`${cluster.url}/v1/jobs`, { method: 'POST', body })).json()).job_id;
+    const id = await submit();
+    await measure(browser, rate, 'live', cluster.url, id);
+    await fetch(`${cluster.url}/v1/jobs/${id}/cancel`, { method: 'POST' });
+    // Another, that is still to run: what is stored of the first says that it was cancelled.
+    await cluster.stopWorker();
+    await measure(browser, rate, 'played', `http://127.0.0.1:${player.address().port}`, await submit());
+  } finally {
+    player.closeAllConnections();
+    player.close();
+    await cluster.stop();
+  }
 }
-await browser.close();
+
+const browser = await launch();
+try {
+  for (const rate of rates) await measureBoth(browser, rate);
+} finally {
+  await browser.close();
+}
