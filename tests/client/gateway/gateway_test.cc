@@ -163,7 +163,6 @@ TEST_F(GatewayTest, AnswersWithWhatTheAggregatorSaid) {
   // Deltas are not asked for where nobody sees them.
   EXPECT_FALSE(fake_.watched()[0].progress());
   EXPECT_TRUE(fake_.watched()[0].cancel_on_disconnect());
-  EXPECT_TRUE(fake_.watched()[0].answer_only());
   EXPECT_FALSE(fake_.submitted()[0].idempotency_key().empty());
 }
 
@@ -296,6 +295,9 @@ TEST_F(GatewayTest, AClientThatLeavesEndsTheWatch) {
   client.Close();
   EXPECT_TRUE(Eventually([&] { return cancelled.load(); }));
   EXPECT_TRUE(fake_.watched()[0].cancel_on_disconnect());
+  // Of the text only the answer's.
+  EXPECT_TRUE(fake_.watched()[0].progress());
+  EXPECT_TRUE(fake_.watched()[0].answer_only());
 }
 
 // A watch that was only just opened may be ended before the coordinator hears of it.

@@ -190,6 +190,7 @@ TEST_F(ClientTest, WatchesFromTheLastSequenceAfterALostConnection) {
   std::vector<uint64_t> sequences;
   int disconnects = 0;
   WatchOptions options;
+  options.answer_only = true;
   options.on_disconnect = [&](const absl::Status&) { ++disconnects; };
   ASSERT_OK(Connect()->Watch("J1", options, [&](const v1::WatchUpdate& update) {
     if (update.has_event()) sequences.push_back(update.event().sequence());
@@ -202,6 +203,7 @@ TEST_F(ClientTest, WatchesFromTheLastSequenceAfterALostConnection) {
   EXPECT_EQ(disconnects, 2);
   ASSERT_EQ(fake_.watched().size(), 3u);
   EXPECT_EQ(fake_.watched()[2].after_sequence(), 2u);
+  for (const v1::WatchJobRequest& request : fake_.watched()) EXPECT_TRUE(request.answer_only());
 }
 
 TEST_F(ClientTest, StopsWatchingWhenTheCallerOrAnotherThreadSaysSo) {
